@@ -1,0 +1,1 @@
+"""NumPy kernels shared by the float interpreter and the integer semantics."""

@@ -1,0 +1,193 @@
+"""The contract every target keeps (design section 4): check, plan, estimate, build, load."""
+
+from __future__ import annotations
+
+import abc
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+if TYPE_CHECKING:
+    from gatewright.compiler.model import QuantizedModel
+
+__all__ = ["BuildPlan", "Estimate", "Figure", "Finding", "IntegerLibrary", "LayerEstimate", "Target", "TargetName"]
+
+JsonValue = Any
+
+
+@dataclass(frozen=True)
+class TargetName:
+    """A target as the user names it: ``family[:variant]``, e.g. ``cpu``, ``xilinx:zcu104``."""
+
+    family: str
+    variant: str = ""
+
+    @classmethod
+    def parse(cls, text: str) -> TargetName:
+        """Split at the first colon."""
+        family, _, variant = text.partition(":")
+        return cls(family, variant)
+
+    def __str__(self) -> str:
+        return f"{self.family}:{self.variant}" if self.variant else self.family
+
+    @property
+    def folder(self) -> str:
+        """Folder name in an artefact: ``:`` and ``/`` become ``-``."""
+        return str(self).replace(":", "-").replace("/", "-")
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing ``check`` found.
+
+    Attributes:
+        severity: an ``error`` keeps the model off the target; a ``warning`` or ``note`` does not.
+        code, place, reason, actions: as in :class:`~gatewright.compiler.errors.GatewrightError`.
+    """
+
+    severity: Literal["error", "warning", "note"]
+    code: str
+    place: str
+    reason: str
+    actions: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class BuildPlan:
+    """Everything a build will do, as plain JSON data: deterministic, no file written, no tool run.
+
+    Attributes:
+        target: the target's name.
+        graph_digest: sha256 of the graph it is for.
+        options: the options after defaults were filled in.
+        layers: one row of plain data a layer (what is target-specific).
+        settings: design-wide plain data (part, clock, io type, ...).
+        model: the model the plan was made for; handed on to build, no part of the hash.
+    """
+
+    target: str
+    graph_digest: str
+    options: Mapping[str, JsonValue]
+    layers: tuple[Mapping[str, JsonValue], ...]
+    settings: Mapping[str, JsonValue]
+    model: QuantizedModel = field(repr=False, compare=False)
+
+    def to_json(self) -> dict[str, JsonValue]:
+        """Plain data, key order fixed."""
+        return {
+            "target": self.target,
+            "graph_digest": self.graph_digest,
+            "options": dict(self.options),
+            "settings": dict(self.settings),
+            "layers": [dict(row) for row in self.layers],
+        }
+
+    def digest(self) -> str:
+        """sha256 of the plan's JSON, in hexadecimal."""
+        return hashlib.sha256(json.dumps(self.to_json(), sort_keys=True).encode()).hexdigest()
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One estimated quantity.
+
+    Attributes:
+        value: the number.
+        unit: ``cycles``, ``us``, ``LUT``, ...
+        model: name and source of the formula.
+        error: its error against measurement as text ("+-8 % over 40 designs"), or ``unmeasured``.
+        measured: the measured value, when there is one.
+    """
+
+    value: float
+    unit: str
+    model: str
+    error: str = "unmeasured"
+    measured: float | None = None
+
+
+@dataclass(frozen=True)
+class LayerEstimate:
+    """Figures of one layer, by name (``latency_cycles``, ``lut``, ``dsp``, ...)."""
+
+    layer: str
+    op: str
+    figures: Mapping[str, Figure]
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """Figures of a whole design: totals by name, per layer, and ``models``: formula name -> source.
+
+    Names of totals: ``latency_cycles interval_cycles clock_mhz latency_us inferences_per_second`` and resources
+    (``lut ff dsp bram_18k uram``) where the target has them; a target without cycles leaves them out.
+    """
+
+    target: str
+    totals: Mapping[str, Figure]
+    layers: tuple[LayerEstimate, ...]
+    models: Mapping[str, str]
+
+
+class IntegerLibrary(Protocol):
+    """A built target, loaded: computes the integer tensors that enter the tail (or, with profile ``float``, the
+    model's outputs from its inputs)."""
+
+    def run(self, inputs: Mapping[str, npt.NDArray[np.generic]]) -> dict[str, npt.NDArray[np.generic]]:
+        """One inference: arrays by input name in the graph's shapes and storage types -> arrays by output name."""
+        ...
+
+
+class Target(abc.ABC):
+    """One target family member.
+
+    A subclass is registered under ``[project.entry-points."gatewright.targets"]`` with its family as name and is
+    constructed with a :class:`TargetName`; importing its module must not import tvm, hls4ml or any tool.
+    """
+
+    def __init__(self, name: TargetName) -> None:
+        self.name = name
+
+    @classmethod
+    @abc.abstractmethod
+    def variants(cls) -> Sequence[tuple[str, str]]:
+        """Known variants as (full target name, one-line description), for ``gatewright targets``."""
+
+    @classmethod
+    @abc.abstractmethod
+    def supported_layers(cls) -> Mapping[str, str]:
+        """Operator name -> note ("" when unrestricted), for the README's generated table."""
+
+    @abc.abstractmethod
+    def check(self, model: QuantizedModel) -> list[Finding]:
+        """Every layer the target cannot place, all at once."""
+
+    @abc.abstractmethod
+    def plan(self, model: QuantizedModel, options: Mapping[str, JsonValue]) -> BuildPlan:
+        """Decide everything.
+
+        Raises:
+            TargetError: a layer cannot be placed.
+            ConstraintError: nothing fits; the message names the binding constraint.
+            UsageError: an unknown option or value.
+        """
+
+    @abc.abstractmethod
+    def estimate(self, plan: BuildPlan) -> Estimate:
+        """Cycles, latency, resources, energy."""
+
+    @abc.abstractmethod
+    def build(self, plan: BuildPlan, directory: Path) -> None:
+        """Write the artefact into the empty ``directory`` (the caller renames it into place)."""
+
+    @classmethod
+    @abc.abstractmethod
+    def load(cls, directory: Path) -> IntegerLibrary:
+        """Open a built artefact; imports neither tvm's compiler nor a tool that is not needed to run."""
