@@ -36,7 +36,8 @@ def requantize(
 
     Args:
         accumulator: int64 of any shape.
-        multiplier, shift: broadcast against ``accumulator``.
+        multiplier: M, broadcast against ``accumulator``.
+        shift: n, broadcast against ``accumulator``.
         zero_point: of the result.
         clamp: (low, high) of the result, inclusive.
 

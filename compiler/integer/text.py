@@ -36,7 +36,8 @@ _HEADER = f"gatewright.integer_graph {VERSION}"
 _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_.]*\Z")
 _NAME = r'(?:[A-Za-z_][A-Za-z0-9_.]*|"(?:[^"\\]|\\.)*")'
 _LAYER = re.compile(
-    rf"%(?P<name>{_NAME}) = (?P<op>\w+)\((?P<inputs>(?:%{_NAME}(?:, )?)*)\) (?P<attributes>\{{.*\}}) : (?P<type>[^{{}}]*)\Z"
+    rf"%(?P<name>{_NAME}) = (?P<op>\w+)\((?P<inputs>(?:%{_NAME}(?:, )?)*)\)"
+    r" (?P<attributes>\{.*\}) : (?P<type>[^{}]*)\Z"
 )
 _TYPE = re.compile(r"(?P<sign>[iu])(?P<bits>\d+)\[(?P<shape>[\d, ]*)\] scale (?P<scale>\S+) zero (?P<zero>-?\d+)\Z")
 
@@ -102,7 +103,8 @@ def parse_graph(text: str, arrays: Mapping[str, npt.NDArray[np.generic]]) -> Int
         number = 3
         bits = int(lines[2].removeprefix("multiplier_bits "))
         layers = []
-        for number, line in enumerate(lines[3:-1], start=4):
+        for line in lines[3:-1]:
+            number += 1
             layers.append(_parse_layer(line, arrays))
         number = len(lines)
         if not lines[-1].startswith("outputs "):

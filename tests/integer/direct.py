@@ -10,6 +10,7 @@ from collections.abc import Mapping
 
 import numpy as np
 import numpy.typing as npt
+
 from gatewright.compiler.integer.graph import IntegerGraph
 from gatewright.compiler.integer.layers import (
     Add,
@@ -61,7 +62,9 @@ def evaluate(graph: IntegerGraph, inputs: Mapping[str, npt.NDArray[np.integer]])
     return values
 
 
-def _element(layer: Layer, index: tuple[int, ...], operands: list[Values], zeros: list[int], low: int) -> int:
+def _element(  # noqa: C901 - one case an operator, meant to be read side by side with the design page
+    layer: Layer, index: tuple[int, ...], operands: list[Values], zeros: list[int], low: int
+) -> int:
     x, z = operands[0], layer.output.zero_point
     match layer:
         case Conv2d():

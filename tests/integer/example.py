@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+
 from gatewright.compiler.integer.graph import IntegerGraph
 from gatewright.compiler.integer.layers import Add, AvgPool2d, Conv2d, Dense, Input, Layer, MaxPool2d, Reshape, Table
 from gatewright.compiler.integer.requantization import common_multipliers, multiplier_of, multipliers_of

@@ -7,6 +7,9 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from gatewright.compiler.errors import QuantizeError
 from gatewright.compiler.integer.requantization import (
     MAX_SHIFT,
@@ -16,8 +19,6 @@ from gatewright.compiler.integer.requantization import (
     requantize,
     rounding_half,
 )
-from hypothesis import given
-from hypothesis import strategies as st
 
 REALS = st.floats(min_value=2.0**-31, max_value=100.0, allow_nan=False)
 BITS = st.integers(8, 31)

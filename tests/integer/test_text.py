@@ -7,14 +7,14 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from gatewright.compiler.errors import FrontendError
 from gatewright.compiler.integer.graph import IntegerGraph
 from gatewright.compiler.integer.layers import Input, Table
 from gatewright.compiler.integer.tensor import TensorType
 from gatewright.compiler.integer.text import parse_graph, parse_type, print_graph, print_type
-from hypothesis import given
-from hypothesis import strategies as st
-
 from tests.integer.example import layers, small_graph
 
 

@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+
 from gatewright.compiler.errors import QuantizeError
 from gatewright.compiler.integer.graph import IntegerGraph
 from gatewright.compiler.integer.layers import Input, Layer
 from gatewright.compiler.integer.tensor import TensorType
 from gatewright.compiler.integer.verifier import OVERFLOW, RULES, verify, violations
-
 from tests.integer.example import layers, small_graph
 
 
