@@ -1,0 +1,38 @@
+"""What an operator is: a function of a node and its operands' arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from gatewright.compiler.floatgraph.graph import Attribute, Node
+
+__all__ = ["Array", "Operator", "axes_of", "integer", "integers"]
+
+Array = npt.NDArray[Any]
+
+Operator = Callable[..., Array]
+"""``operator(node, *arrays) -> array``. The result has the operands' float type, so a graph runs in float64 too."""
+
+
+def integers(value: Attribute, default: tuple[int, ...] = ()) -> tuple[int, ...]:
+    """A tuple-of-integers attribute; a lone integer is a tuple of one, None is ``default``."""
+    if value is None:
+        return default
+    items = value if isinstance(value, tuple) else (value,)
+    return tuple(integer(item) for item in items)
+
+
+def integer(value: Attribute) -> int:
+    """An integer attribute."""
+    if isinstance(value, (int, np.integer)):
+        return int(value)
+    raise TypeError(f"{value!r} is not an integer")
+
+
+def axes_of(value: Attribute, rank: int) -> tuple[int, ...]:
+    """Non-negative axes; None means all of them."""
+    return tuple(axis % rank for axis in integers(value, tuple(range(rank))))
