@@ -12,6 +12,7 @@ from tvm import ir, relax
 from gatewright.compiler.errors import GraphError
 from gatewright.compiler.floatgraph.graph import Attribute, FloatGraph, Node
 from gatewright.compiler.floatgraph.relax_calls import attributes_of, operator_name, tensor_operands, tensor_type
+from gatewright.compiler.floatgraph.operators.types import integers
 from gatewright.compiler.model import ImportedModel
 
 __all__ = ["read"]
@@ -76,10 +77,7 @@ class _Reader:
         if isinstance(body, relax.SeqExpr):
             for block in body.blocks:
                 for binding in block.bindings:
-                    if isinstance(binding, relax.MatchCast):
-                        environment[binding.var] = self.value(binding.value, environment, binding.var.name)
-                    else:
-                        environment[binding.var] = self.value(binding.value, environment, binding.var.name)
+                    environment[binding.var] = self.value(binding.value, environment, binding.var.name)
             body = body.body
         return self.value(body, environment, "")
 
@@ -129,7 +127,10 @@ class _Reader:
         if op == "split":
             return self.split(call, operands[0], attributes)
         if op in ("nn.batch_norm", "nn.dropout"):
-            return (self.node(op, operands, attributes, _Typed(call.ty.fields[0]), wanted), *[""] * (len(call.ty.fields) - 1))
+            return (
+                self.node(op, operands, attributes, _Typed(call.ty.fields[0]), wanted),
+                *[""] * (len(call.ty.fields) - 1),
+            )
         return tuple(
             self.node(op, operands, {**attributes, "result": i}, _Typed(field), wanted)
             for i, field in enumerate(call.ty.fields)
@@ -167,11 +168,12 @@ class _Typed:
 
 def _without_whole_axes(attributes: Mapping[str, Attribute], shape: tuple[int, ...]) -> dict[str, Attribute]:
     """Drop axes that are taken whole, so that a slice of other axes leaves the batch axis alone."""
-    axes, begins, ends, strides = (attributes[key] for key in ("axes", "begin", "end", "strides"))
+    columns = [integers(attributes.get(key)) for key in ("axes", "begin", "end", "strides")]
+    columns[3] = columns[3] or (1,) * len(columns[0])
     kept = [
         (axis % len(shape), begin, end, stride)
-        for axis, begin, end, stride in zip(axes, begins, ends, strides, strict=True)  # type: ignore[arg-type, union-attr]
+        for axis, begin, end, stride in zip(*columns, strict=True)
         if not (stride == 1 and begin in (0, -shape[axis]) and end >= shape[axis])
     ]
-    columns = tuple(zip(*kept, strict=True)) or ((), (), (), ())
-    return {**attributes, **dict(zip(("axes", "begin", "end", "strides"), columns, strict=True))}
+    left = list(zip(*kept, strict=True)) or [(), (), (), ()]
+    return {**attributes, **dict(zip(("axes", "begin", "end", "strides"), left, strict=True))}

@@ -45,7 +45,7 @@ def plain(value: Any) -> Attribute:
     if value is None or isinstance(value, (bool, int, float, str)):
         return value
     if isinstance(value, (tirx.IntImm, tirx.FloatImm)):
-        return value.value  # type: ignore[no-any-return]
+        return value.value
     if isinstance(value, relax.ShapeExpr):
         return tuple(plain(item) for item in value.values)
     if isinstance(value, ir.Tuple):

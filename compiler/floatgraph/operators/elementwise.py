@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from gatewright.compiler.floatgraph.graph import Node
-from gatewright.compiler.floatgraph.operators.types import Array, Operator
+from gatewright.compiler.floatgraph.operators.types import Array, Operator, integer, number
 
 __all__ = ["ELEMENTWISE"]
 
@@ -40,10 +40,10 @@ def _sigmoid(x: Array) -> Array:
 
 
 def _clip(node: Node, x: Array) -> Array:
-    low, high = node.attributes["min"], node.attributes["max"]
+    low, high = number(node.attributes["min"]), number(node.attributes["max"])
     if np.issubdtype(x.dtype, np.integer):
         info = np.iinfo(x.dtype)
-        low, high = max(low, info.min), min(high, info.max)  # type: ignore[type-var, operator]
+        low, high = max(low, info.min), min(high, info.max)
     return np.asarray(np.minimum(np.maximum(x, x.dtype.type(low)), x.dtype.type(high)))
 
 
@@ -67,7 +67,7 @@ def _softplus(node: Node, x: Array) -> Array:
 
 
 def _prelu(node: Node, x: Array, alpha: Array) -> Array:
-    axis = int(node.attributes.get("axis", 1)) % x.ndim  # type: ignore[arg-type]
+    axis = integer(node.attributes.get("axis", 1)) % x.ndim
     if alpha.ndim <= 1:
         alpha = alpha.reshape([-1 if i == axis else 1 for i in range(x.ndim)])
     return np.asarray(np.where(x > 0, x, x * alpha))

@@ -8,7 +8,7 @@ import numpy as np
 
 from gatewright.compiler.errors import GraphError
 from gatewright.compiler.floatgraph.graph import Node
-from gatewright.compiler.floatgraph.operators.types import Array, Operator, axes_of, integer, integers
+from gatewright.compiler.floatgraph.operators.types import Array, Operator, axes_of, integer, integers, number
 from gatewright.compiler.numeric.convolution import convolve2d
 
 __all__ = ["NEURAL"]
@@ -22,7 +22,7 @@ def _channels_first(node: Node, *allowed: str) -> None:
 
 
 def _conv2d(node: Node, x: Array, weight: Array) -> Array:
-    """x (N, C, H, W), weight (O, C/groups, KH, KW) -> (N, O, OH, OW)."""
+    """Data (N, C, H, W), weight (O, C/groups, KH, KW) -> (N, O, OH, OW)."""
     _channels_first(node, "NCHW", "OIHW")
     sy, sx = integers(node.attributes["strides"])
     top, left, bottom, right = integers(node.attributes["padding"])
@@ -32,7 +32,7 @@ def _conv2d(node: Node, x: Array, weight: Array) -> Array:
 
 
 def _conv1d(node: Node, x: Array, weight: Array) -> Array:
-    """x (N, C, W), weight (O, C/groups, K): a convolution of height one."""
+    """Data (N, C, W), weight (O, C/groups, K): a convolution of height one."""
     _channels_first(node, "NCW", "OIW")
     (stride,), (left, right) = integers(node.attributes["strides"]), integers(node.attributes["padding"])
     (dilation,), groups = integers(node.attributes["dilation"]), integer(node.attributes["groups"])
@@ -41,7 +41,7 @@ def _conv1d(node: Node, x: Array, weight: Array) -> Array:
 
 
 def _conv2d_transpose(node: Node, x: Array, weight: Array) -> Array:
-    """x (N, C, H, W), weight (C, O/groups, KH, KW): the convolution of the zero-stuffed input with the flipped kernel."""
+    """Data (N, C, H, W), weight (C, O/groups, KH, KW): of the zero-stuffed input, kernel flipped."""
     _channels_first(node, "NCHW", "IOHW")
     sy, sx = integers(node.attributes["strides"])
     padding = integers(node.attributes["padding"])
@@ -51,7 +51,7 @@ def _conv2d_transpose(node: Node, x: Array, weight: Array) -> Array:
 
 
 def _conv1d_transpose(node: Node, x: Array, weight: Array) -> Array:
-    """x (N, C, W), weight (C, O/groups, K)."""
+    """Data (N, C, W), weight (C, O/groups, K)."""
     _channels_first(node, "NCW", "IOW")
     (stride,), (left, right) = integers(node.attributes["strides"]), integers(node.attributes["padding"])
     (extra,), (dilation,) = integers(node.attributes["output_padding"]), integers(node.attributes["dilation"])
@@ -109,7 +109,7 @@ def _normalise(x: Array, axes: tuple[int, ...], epsilon: float) -> Array:
 
 
 def _layer_norm(node: Node, x: Array, gamma: Array, beta: Array) -> Array:
-    out = _normalise(x, axes_of(node.attributes["axes"], x.ndim), float(node.attributes["epsilon"]))  # type: ignore[arg-type]
+    out = _normalise(x, axes_of(node.attributes["axes"], x.ndim), number(node.attributes["epsilon"]))
     out = out * gamma if node.attributes.get("scale", True) else out
     return np.asarray(out + beta if node.attributes.get("center", True) else out)
 
@@ -118,14 +118,14 @@ def _group_norm(node: Node, x: Array, gamma: Array, beta: Array) -> Array:
     axis, groups = integer(node.attributes["channel_axis"]) % x.ndim, integer(node.attributes["num_groups"])
     split = x.reshape(*x.shape[:axis], groups, -1, *x.shape[axis + 1 :])
     axes = sorted({axis + 1, *(a + (a > axis) for a in axes_of(node.attributes["axes"], x.ndim) if a != axis)})
-    out = _normalise(split, tuple(axes), float(node.attributes["epsilon"])).reshape(x.shape)  # type: ignore[arg-type]
+    out = _normalise(split, tuple(axes), number(node.attributes["epsilon"])).reshape(x.shape)
     shape = [-1 if i == axis else 1 for i in range(x.ndim)]
     return np.asarray(out * gamma.reshape(shape) + beta.reshape(shape))
 
 
 def _instance_norm(node: Node, x: Array, gamma: Array, beta: Array) -> Array:
     axis = integer(node.attributes["channel_axis"]) % x.ndim
-    out = _normalise(x, axes_of(node.attributes["axes"], x.ndim), float(node.attributes["epsilon"]))  # type: ignore[arg-type]
+    out = _normalise(x, axes_of(node.attributes["axes"], x.ndim), number(node.attributes["epsilon"]))
     shape = [-1 if i == axis else 1 for i in range(x.ndim)]
     return np.asarray(out * gamma.reshape(shape) + beta.reshape(shape))
 

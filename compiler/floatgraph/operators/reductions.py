@@ -56,7 +56,8 @@ def _order(x: Array, axis: int, descending: bool) -> Array:
 
 
 def _argsort(node: Node, x: Array) -> Array:
-    return _order(x, integer(node.attributes.get("axis", -1)), bool(node.attributes.get("descending"))).astype(node.dtype)
+    axis = integer(node.attributes.get("axis", -1))
+    return _order(x, axis, bool(node.attributes.get("descending"))).astype(node.dtype)
 
 
 def _sort(node: Node, x: Array) -> Array:

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from gatewright.compiler.errors import GraphError
 from gatewright.compiler.floatgraph.graph import Node
-from gatewright.compiler.floatgraph.operators.types import Array, Operator
+from gatewright.compiler.floatgraph.operators.types import Array, Operator, number
 
 __all__ = ["RESIZING", "nearest_indices"]
 
@@ -98,7 +98,7 @@ def _cubic(at: npt.NDArray[np.float64], size: int, alpha: float, exclude: bool) 
 
 
 def _resize2d(node: Node, x: Array) -> Array:
-    """x (N, C, H, W) -> (N, C, OH, OW)."""
+    """Data (N, C, H, W) -> (N, C, OH, OW)."""
     layout = node.attributes.get("layout", "NCHW")
     if layout != "NCHW":
         raise GraphError("GW2002", node.name, f"layout {layout!r} of resize", "export the model in NCHW layout")
@@ -113,7 +113,7 @@ def _resize2d(node: Node, x: Array) -> Array:
         if method == "linear":
             matrix = _linear(at, size)
         else:
-            alpha = float(node.attributes.get("cubic_alpha", -0.5))  # type: ignore[arg-type]
+            alpha = number(node.attributes.get("cubic_alpha", -0.5))
             matrix = _cubic(at, size, alpha, bool(node.attributes.get("cubic_exclude", 0)))
         matrices.append(matrix.astype(x.dtype))
     vertical, horizontal = matrices

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from gatewright.compiler.floatgraph.graph import Node
-from gatewright.compiler.floatgraph.operators.types import Array, Operator, axes_of, integer, integers
+from gatewright.compiler.floatgraph.operators.types import Array, Operator, axes_of, integer, integers, number
 
 __all__ = ["SHAPING"]
 
@@ -84,7 +84,7 @@ def _gather_nd(node: Node, x: Array, indices: Array) -> Array:
 def _scatter_elements(node: Node, x: Array, indices: Array, updates: Array) -> Array:
     axis = integer(node.attributes.get("axis") or 0) % x.ndim
     out = x.copy()
-    where = list(np.indices(indices.shape))
+    where: list[Array] = list(np.indices(indices.shape))
     where[axis] = np.where(indices < 0, indices + x.shape[axis], indices)
     at = tuple(where)
     kind = node.attributes.get("reduction", "update")
@@ -114,7 +114,7 @@ def _pad(node: Node, x: Array) -> Array:
     mode = str(node.attributes.get("pad_mode", "constant"))
     if mode == "constant":
         return np.pad(x, widths, constant_values=x.dtype.type(node.attributes.get("pad_value", 0.0)))
-    return np.pad(x, widths, mode={"reflect": "reflect", "replicate": "edge", "edge": "edge", "circular": "wrap"}[mode])  # type: ignore[call-overload, no-any-return]
+    return np.pad(x, widths, mode={"reflect": "reflect", "replicate": "edge", "edge": "edge", "circular": "wrap"}[mode])  # type: ignore[call-overload]
 
 
 def _tile(node: Node, x: Array) -> Array:
@@ -146,8 +146,8 @@ def _full_like(node: Node, like: Array, value: Array) -> Array:
 
 
 def _arange(node: Node) -> Array:
-    start, end, step = (node.attributes[key] for key in ("start", "end", "step"))
-    return np.arange(start, end, step, node.dtype)  # type: ignore[arg-type]
+    start, end, step = (number(node.attributes[key]) for key in ("start", "end", "step"))
+    return np.asarray(np.arange(start, end, step), node.dtype)
 
 
 def _triangle(node: Node, x: Array) -> Array:

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from gatewright.compiler.floatgraph.graph import Attribute, Node
+from gatewright.compiler.floatgraph.graph import Attribute
 
-__all__ = ["Array", "Operator", "axes_of", "integer", "integers"]
+__all__ = ["Array", "Operator", "axes_of", "integer", "integers", "number"]
 
 Array = npt.NDArray[Any]
 
@@ -36,3 +36,10 @@ def integer(value: Attribute) -> int:
 def axes_of(value: Attribute, rank: int) -> tuple[int, ...]:
     """Non-negative axes; None means all of them."""
     return tuple(axis % rank for axis in integers(value, tuple(range(rank))))
+
+
+def number(value: Attribute) -> float:
+    """A number attribute, an integer kept as one."""
+    if isinstance(value, (int, float)):
+        return value
+    raise TypeError(f"{value!r} is not a number")
