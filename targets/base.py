@@ -8,7 +8,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -154,6 +154,15 @@ class Target(abc.ABC):
 
     def __init__(self, name: TargetName) -> None:
         self.name = name
+
+    @classmethod
+    def named(cls, text: str) -> Self:
+        """The member that the user calls ``text``, e.g. ``xilinx:zcu104``.
+
+        Raises:
+            UsageError: there is no such variant.
+        """
+        return cls(TargetName.parse(text))
 
     @classmethod
     @abc.abstractmethod
