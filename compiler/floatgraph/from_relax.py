@@ -11,8 +11,8 @@ from tvm import ir, relax
 
 from gatewright.compiler.errors import GraphError
 from gatewright.compiler.floatgraph.graph import Attribute, FloatGraph, Node
-from gatewright.compiler.floatgraph.relax_calls import attributes_of, operator_name, tensor_operands, tensor_type
 from gatewright.compiler.floatgraph.operators.types import integers
+from gatewright.compiler.floatgraph.relax_calls import attributes_of, operator_name, tensor_operands, tensor_type
 from gatewright.compiler.model import ImportedModel
 
 __all__ = ["read"]
@@ -58,7 +58,7 @@ class _Reader:
 
     def name(self, wanted: str, op: str) -> str:
         """A free name: the binding's own where somebody gave it one, else the operator's and a number."""
-        if not _AUTOMATIC.fullmatch(wanted):
+        if wanted and not _AUTOMATIC.fullmatch(wanted):
             if wanted not in self.taken:
                 self.taken.add(wanted)
                 return wanted

@@ -9,8 +9,8 @@
     {"output": "y", "value": "y", "shape": [1, 2], "dtype": "float32"}
 
 A line is what Python's ``json`` writes (a float that is not finite is ``Infinity``, ``-Infinity`` or ``NaN``). The
-same graph gives the same text. This is how the host tail and the float reference travel in an artefact; reading needs no
-tvm.
+same graph gives the same text. The host tail and the float reference travel in an artefact this way; reading them needs
+no tvm.
 """
 
 from __future__ import annotations
