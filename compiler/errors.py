@@ -82,11 +82,14 @@ class GatewrightError(Exception):
         place: the node, file, layer or option the error is about.
         reason: one sentence that says what is wrong.
         actions: things the user can do, at least one.
+        findings: the single errors, where several of a kind are reported at once.
     """
 
     exit_code: ClassVar[ExitCode] = ExitCode.BUG
 
-    def __init__(self, code: str, place: str, reason: str, *actions: str) -> None:
+    def __init__(
+        self, code: str, place: str, reason: str, *actions: str, findings: Sequence[GatewrightError] = ()
+    ) -> None:
         if not actions:
             raise ValueError(f"{code}: a user error names at least one thing to do")
         super().__init__(f"{code} {place}: {reason}")
@@ -94,14 +97,18 @@ class GatewrightError(Exception):
         self.place = place
         self.reason = reason
         self.actions = actions
+        self.findings = tuple(findings)
 
     def render(self) -> str:
-        """The text a terminal shows: one line for the error, one per action."""
-        return "\n".join([f"error {self.code}: {self.place}: {self.reason}", *(f"  try: {a}" for a in self.actions)])
+        """The text a terminal shows: one line for the error, one per finding, one per action."""
+        lines = [f"error {self.code}: {self.place}: {self.reason}"]
+        lines += [f"  {finding.place}: {finding.reason}" for finding in self.findings]
+        return "\n".join([*lines, *(f"  try: {action}" for action in self.actions)])
 
     def to_json(self) -> dict[str, object]:
         """The form under ``error`` in ``--json`` output."""
-        return {"code": self.code, "place": self.place, "reason": self.reason, "actions": list(self.actions)}
+        found: dict[str, object] = {"findings": [f.to_json() for f in self.findings]} if self.findings else {}
+        return {"code": self.code, "place": self.place, "reason": self.reason, "actions": list(self.actions), **found}
 
 
 class UsageError(GatewrightError):
