@@ -90,7 +90,8 @@ class Expressions:
 
         Args:
             accumulator: int32 or int64.
-            multiplier, shift: int64, broadcast against it.
+            multiplier: int64, broadcasts against it.
+            shift: likewise.
             clamp: (low, high).
         """
         product = self.emit(relax.op.multiply(self.cast(accumulator, "int64"), multiplier))

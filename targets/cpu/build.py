@@ -1,0 +1,52 @@
+"""Compiling a Relax module into an artefact folder."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from tvm import ir, relax, target, transform
+
+from gatewright.compiler.floatgraph.graph import TensorSpec
+from gatewright.targets.cpu.linking import find_linker, link_shared
+from gatewright.targets.cpu.lowering import lowered
+
+__all__ = ["LIBRARY", "METADATA", "build_library"]
+
+LIBRARY = "model.so"
+METADATA = "cpu.json"
+
+
+def build_library(
+    module: ir.IRModule, mcpu: str, inputs: Sequence[TensorSpec], outputs: Sequence[TensorSpec], directory: Path
+) -> None:
+    """Compile ``module`` for the processor ``mcpu`` and write library, loader's metadata and texts to ``directory``.
+
+    Args:
+        module: ``main`` takes ``inputs`` and returns ``outputs`` in order.
+        mcpu: LLVM processor name.
+        inputs: of the library.
+        outputs: of the library.
+        directory: exists.
+
+    Raises:
+        ToolError: GW5101, GW5102 of the linker.
+    """
+    find_linker()  # before minutes of compilation
+    processor = target.Target({"kind": "llvm", "mcpu": mcpu})
+    tir = lowered(module, processor)
+    with transform.PassContext(opt_level=3):
+        executable = relax.build(tir, processor, relax_pipeline=None)
+    executable.export_library(
+        str(directory / LIBRARY), fcompile=lambda output, objects, **_: link_shared(Path(output), objects)
+    )
+    metadata = {"library": LIBRARY, "mcpu": mcpu, "inputs": _specs(inputs), "outputs": _specs(outputs)}
+    (directory / METADATA).write_text(json.dumps(metadata, indent=2) + "\n", encoding="utf-8")
+    (directory / "relax.txt").write_text(module.script() + "\n", encoding="utf-8")
+    (directory / "tir.txt").write_text(tir.script() + "\n", encoding="utf-8")
+
+
+def _specs(specs: Sequence[TensorSpec]) -> list[dict[str, Any]]:
+    return [{"name": spec.name, "shape": list(spec.shape), "dtype": spec.dtype} for spec in specs]

@@ -1,0 +1,127 @@
+"""Running a built library without tvm's compiler.
+
+Only ``tvm_ffi`` (a small binding) and ``libtvm_runtime.so`` (the Relax virtual machine, 3 MB) are loaded; the ``tvm``
+package is located but never imported.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import importlib.util
+import json
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from gatewright.compiler.errors import ToolError, UsageError
+
+__all__ = ["CpuLibrary"]
+
+Array = npt.NDArray[np.generic]
+
+_CPU = 1  # DLPack's kDLCPU
+_POOLED = 2  # the VM's allocator that keeps memory between calls
+_ALIGNMENT = 64  # bytes TVM's kernels may assume
+
+
+class CpuLibrary:
+    """A built folder, loaded.
+
+    Args:
+        directory: as :meth:`CpuTarget.build` left it.
+
+    Raises:
+        ToolError: GW5103 when the run time is not installed or the library cannot be loaded.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        metadata = json.loads((directory / "cpu.json").read_text(encoding="utf-8"))
+        self._main = _open(directory / metadata["library"])
+        self._inputs = [_Buffer(**entry) for entry in metadata["inputs"]]
+        self._outputs = [str(entry["name"]) for entry in metadata["outputs"]]
+
+    def run(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
+        """One inference. Results are views of fresh memory of the virtual machine: mostly no copy, and safe to keep.
+
+        Raises:
+            UsageError: GW0101 on a missing input, GW0102 on a wrong shape, GW0104 on a wrong type.
+        """
+        for buffer in self._inputs:
+            buffer.fill(inputs)
+        result = self._main(*(buffer.handle for buffer in self._inputs))
+        tensors = [result] if len(self._outputs) == 1 else list(result)
+        arrays = (self._kept(np.from_dlpack(tensor)) for tensor in tensors)
+        return dict(zip(self._outputs, arrays, strict=True))
+
+    def _kept(self, array: Array) -> Array:
+        """``array``, copied where it is a view of an input (an output that only reshapes one): the next call fills it."""
+        shared = any(np.may_share_memory(array, buffer.array) for buffer in self._inputs)
+        return array.copy() if shared else array
+
+
+class _Buffer:
+    """Aligned memory of one input, shared with the virtual machine."""
+
+    def __init__(self, name: str, shape: list[int], dtype: str) -> None:
+        import tvm_ffi
+
+        self.name = name
+        memory = np.empty(int(np.prod(shape)) * np.dtype(dtype).itemsize + _ALIGNMENT, np.uint8)
+        start = -memory.ctypes.data % _ALIGNMENT
+        stop = len(memory) - _ALIGNMENT + start
+        self.array = memory[start:stop].view(dtype).reshape(shape)
+        self.handle = tvm_ffi.from_dlpack(self.array)
+
+    def fill(self, inputs: Mapping[str, Array]) -> None:
+        """Copy the caller's array."""
+        array = inputs.get(self.name)
+        if array is None:
+            raise UsageError("GW0101", f"input {self.name!r}", "no array of this name was given",
+                             f"give an array named {self.name!r}")  # fmt: skip
+        if array.shape != self.array.shape:
+            raise UsageError("GW0102", f"input {self.name!r}", f"the shape is {array.shape}, not {self.array.shape}",
+                             "give one sample a call")  # fmt: skip
+        if array.dtype != self.array.dtype:
+            raise UsageError("GW0104", f"input {self.name!r}", f"the array is {array.dtype}, not {self.array.dtype}",
+                             f"convert it to {self.array.dtype}")  # fmt: skip
+        np.copyto(self.array, array)
+
+
+@cache
+def _load_runtime() -> ctypes.CDLL:
+    """Load ``libtvm_runtime.so``, whose loading registers the virtual machine with ``tvm_ffi``."""
+    try:
+        import tvm_ffi  # noqa: F401  its library must be in the process first
+    except ImportError as error:
+        raise _missing(str(error)) from error
+    spec = importlib.util.find_spec("tvm")
+    folders = list(spec.submodule_search_locations or ()) if spec is not None else []
+    for folder in folders:
+        path = Path(folder) / "lib" / "libtvm_runtime.so"
+        if path.is_file():
+            return ctypes.CDLL(str(path), ctypes.RTLD_GLOBAL)
+    raise _missing("libtvm_runtime.so is not beside the tvm package")
+
+
+def _open(path: Path) -> Any:
+    """The function ``main`` of the library's virtual machine."""
+    _load_runtime()
+    import tvm_ffi
+
+    try:
+        machine = tvm_ffi.load_module(str(path))["vm_load_executable"]()
+        machine["vm_initialization"](_CPU, 0, _POOLED)
+        return machine["main"]
+    except Exception as error:  # tvm_ffi raises whatever the library registered
+        raise ToolError(
+            "GW5103", path.name, f"the library cannot be loaded: {str(error).splitlines()[0]}",
+            "compile the model again on this machine",
+        ) from error  # fmt: skip
+
+
+def _missing(reason: str) -> ToolError:
+    return ToolError("GW5103", "TVM run time", reason, "install the packages apache-tvm and apache-tvm-ffi")

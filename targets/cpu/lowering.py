@@ -1,0 +1,22 @@
+"""From the integer graph to what TVM compiles, and on to TIR."""
+
+from __future__ import annotations
+
+from tvm import ir, relax, target, transform
+
+from gatewright.compiler.integer.graph import IntegerGraph
+from gatewright.compiler.integer.to_relax import emit
+from gatewright.targets.cpu.folding import fold_constants
+
+__all__ = ["inlined", "lowered"]
+
+
+def inlined(graph: IntegerGraph) -> ir.IRModule:
+    """The graph as one Relax function: composite functions inlined, so that TVM fuses across layers, constants folded."""
+    return fold_constants(relax.transform.InlinePrivateFunctions()(emit(graph)))
+
+
+def lowered(module: ir.IRModule, processor: target.Target) -> ir.IRModule:
+    """``module`` after TVM's default CPU pipeline: VM calls and one TIR function a kernel."""
+    with processor, transform.PassContext(opt_level=3):
+        return relax.get_default_pipeline(processor)(module)
