@@ -1,0 +1,89 @@
+"""The foldings a kernel may have: strategy and reuse factor, with cycles and resources of each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from gatewright.schedules.fpga.costs import Dsp, kernel_resources, uses_dsp
+from gatewright.schedules.fpga.cycles import IoType, Strategy, Timing, timing
+from gatewright.schedules.fpga.kernels import Kernel
+from gatewright.schedules.fpga.resources import Resources
+from gatewright.schedules.fpga.reuse import PARTITION_LIMIT, UNROLL_LIMIT, valid_reuse_factors
+
+__all__ = ["Choice", "choices", "illegal", "legal_reuse_factors", "make_choice"]
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One folding of one kernel.
+
+    Attributes:
+        requantize_reuse: initiation interval of a beat in the requantization behind the product.
+    """
+
+    strategy: Strategy
+    reuse_factor: int
+    requantize_reuse: int
+    timing: Timing
+    resources: Resources
+
+
+def illegal(kernel: Kernel) -> str | None:
+    """Why no folding of ``kernel`` passes the HLS tools' partition limits, or None."""
+    if kernel.foldable:
+        for count, what in ((kernel.n_in, "inputs of a window"), (kernel.n_out, "outputs")):
+            if count > PARTITION_LIMIT:
+                return f"{count} {what} are registers, and the tools partition at most {PARTITION_LIMIT} elements"
+    return None
+
+
+def legal_reuse_factors(kernel: Kernel, strategy: Strategy) -> tuple[int, ...]:
+    """Reuse factors hls4ml accepts for ``kernel`` that stay below the unroll limit, ascending."""
+    if not kernel.foldable:
+        return _divisors_of_beat(kernel)
+    products = kernel.n_in * kernel.n_out
+    if strategy == "latency":
+        # Product1 x Product2 are unrolled whatever the reuse factor is (nnet_dense_latency.h)
+        unrolled = kernel.n_in if kernel.kind == "depthwise" else products
+        return (1,) if unrolled <= UNROLL_LIMIT else ()
+    valid = valid_reuse_factors(kernel.n_in, kernel.n_out)
+    if kernel.kind == "depthwise":
+        # the depthwise kernels loop over n_in products, not n_in x n_out (nnet_depthwise_product.h)
+        valid = tuple(rf for rf in valid if rf <= kernel.n_in and kernel.n_in % rf == 0)
+        products = kernel.n_in
+    return tuple(rf for rf in valid if products // rf <= UNROLL_LIMIT and (rf > 1 or products == 1))
+
+
+def _divisors_of_beat(kernel: Kernel) -> tuple[int, ...]:
+    if kernel.kind != "elementwise":
+        return (1,)
+    channels = kernel.channels_out
+    return tuple(rf for rf in range(1, channels + 1) if channels % rf == 0)
+
+
+def make_choice(kernel: Kernel, strategy: Strategy, reuse_factor: int, io_type: IoType, dsp: Dsp) -> Choice:
+    """Cycles and resources of one folding."""
+    slow = uses_dsp(kernel.data_bits, kernel.weight_bits)
+    times = timing(kernel, strategy, reuse_factor, io_type, slow)
+    # the requantization may take as long for a beat as the product in front of it
+    beat = reuse_factor if kernel.foldable or kernel.kind == "elementwise" else 1
+    if kernel.kind in ("pool", "global_pool"):
+        beat = kernel.window_positions
+    requantize_reuse = max(1, min(beat, kernel.channels_out))
+    resources = kernel_resources(kernel, strategy, reuse_factor, requantize_reuse, io_type, dsp)
+    return Choice(strategy, reuse_factor, requantize_reuse, times, resources)
+
+
+def choices(
+    kernel: Kernel, io_type: IoType, dsp: Dsp, strategy: Strategy | None = None, reuse_factor: int | None = None
+) -> tuple[Choice, ...]:
+    """All legal foldings, the fastest first; ``strategy`` and ``reuse_factor`` narrow them where they are given."""
+    found: list[Choice] = []
+    strategies: tuple[Strategy, ...] = ("latency", "resource") if kernel.foldable else ("latency",)
+    for candidate in strategies:
+        if strategy is not None and kernel.foldable and candidate != strategy:
+            continue
+        legal = legal_reuse_factors(kernel, candidate)
+        for factor in legal if reuse_factor is None else (rf for rf in legal if rf == reuse_factor):
+            found.append(make_choice(kernel, candidate, factor, io_type, dsp))
+    return tuple(sorted(found, key=lambda c: (c.timing.interval_cycles, c.strategy, c.reuse_factor)))

@@ -1,0 +1,203 @@
+"""Analytic resources of the HLS kernels.
+
+Sources: the kernels' arrays and pragmas (hls4ml 1.3.0 nnet_utils; hls/firmware) give what is counted - multipliers,
+ROM words, registers, line buffers; the LUT and FF coefficients are fitted to the csynth reports and resource tables
+listed in targets/xilinx/published.toml, where the error of the fit stands too.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from gatewright.schedules.fpga.cycles import IoType, Strategy
+from gatewright.schedules.fpga.kernels import Kernel
+from gatewright.schedules.fpga.resources import Resources, bram_18k, total
+
+__all__ = ["MODELS", "Dsp", "fifo", "kernel_resources", "multipliers", "uses_dsp"]
+
+MODELS = {
+    "multipliers": "ceil(products / reuse_factor) (hls4ml multiplier_limit); a product of more than 18 operand bits "
+    "is ceil-tiled on DSP slices (UG479, UG579), a smaller one or a constant in the latency strategy is LUTs",
+    "logic": "LUT and FF linear in operand, accumulator and window bits, coefficients fitted to csynth reports",
+    "memory": "weights: ROM of reuse_factor words in RAMB18 shapes (UG473, UG573), LUT below 1024 bits; FIFOs and "
+    "window rows likewise; line buffers in SRL32",
+}
+
+_DSP_PRODUCT_BITS = 18
+"""Vivado and Vitis HLS build a multiplier of at most this many operand bits together from LUTs."""
+_LUT_ROM_BITS = 1024
+"""A memory of fewer bits is distributed RAM (Vivado HLS default mapping)."""
+_ROM_LUT_BITS = 64  # a LUT6 holds 64 bits
+_SRL = 32  # an SLICEM LUT is a 32-bit shift register
+
+
+@dataclass(frozen=True)
+class Dsp:
+    """Operand widths of the DSP slice, signed bits."""
+
+    wide: int
+    narrow: int
+
+    def tiles(self, a_bits: int, b_bits: int) -> int:
+        """Slices of an a x b product: full signed width in the top tile, one bit less (unsigned) in the others."""
+
+        def cut(bits: int, width: int) -> int:
+            return 1 if bits <= width else 1 + math.ceil((bits - width) / (width - 1))
+
+        return min(cut(a_bits, self.wide) * cut(b_bits, self.narrow), cut(a_bits, self.narrow) * cut(b_bits, self.wide))
+
+
+def uses_dsp(a_bits: int, b_bits: int) -> bool:
+    """Whether a product of these operands goes to DSP slices."""
+    return a_bits + b_bits > _DSP_PRODUCT_BITS
+
+
+def multipliers(kernel: Kernel, strategy: Strategy, reuse_factor: int) -> int:
+    """Products computed side by side."""
+    products = kernel.n_in if kernel.kind == "depthwise" else kernel.n_in * kernel.n_out
+    if strategy == "latency":
+        return math.ceil(kernel.multiplications / reuse_factor)
+    return math.ceil(products / reuse_factor)
+
+
+def _multiply(count: int, a_bits: int, b_bits: int, dsp: Dsp) -> Resources:
+    """``count`` multipliers of two variables."""
+    if uses_dsp(a_bits, b_bits):
+        return Resources(dsp=count * dsp.tiles(a_bits, b_bits))
+    return Resources(lut=math.ceil(0.64 * a_bits * b_bits) * count)
+
+
+def _memory(depth: int, width: int) -> Resources:
+    if depth * width < _LUT_ROM_BITS:
+        return Resources(lut=math.ceil(depth / _ROM_LUT_BITS) * width)
+    return Resources(bram_18k=bram_18k(depth, width))
+
+
+def fifo(depth: int, width: int) -> Resources:
+    """A stream of ``depth`` beats of ``width`` bits."""
+    if depth * width < _LUT_ROM_BITS or depth <= _SRL:
+        return Resources(lut=math.ceil(depth / _SRL) * width + 20, ff=10)
+    return Resources(lut=50, ff=60, bram_18k=bram_18k(depth, width))
+
+
+def kernel_resources(
+    kernel: Kernel, strategy: Strategy, reuse_factor: int, requantize_reuse: int, io_type: IoType, dsp: Dsp
+) -> Resources:
+    """Resources of one kernel without its output stream; ``requantize_reuse`` is the initiation interval of the
+    requantization of one beat."""
+    if kernel.kind == "none":
+        return Resources()
+    parts = [_requantization(kernel, requantize_reuse, io_type, dsp)]
+    if kernel.foldable:
+        parts.append(
+            _latency(kernel, reuse_factor, dsp) if strategy == "latency" else _resource(kernel, reuse_factor, dsp)
+        )
+        if io_type == "io_stream" and kernel.kind in ("conv", "depthwise"):
+            parts.append(_line_buffer(kernel))
+        if kernel.padding_pixels and io_type == "io_stream":
+            parts.append(Resources(lut=150, ff=60))
+    elif kernel.kind in ("pool", "global_pool"):
+        parts.append(_pool(kernel, io_type))
+    elif kernel.kind == "move":
+        parts.append(_move(kernel, io_type))
+    else:
+        parts.append(_elementwise(kernel, requantize_reuse, io_type))
+    return total(parts)
+
+
+def _latency(kernel: Kernel, reuse_factor: int, dsp: Dsp) -> Resources:
+    """Constants in the fabric: zeros vanish, powers of two are wires, the rest is shift-and-add or DSP."""
+    a, w = kernel.data_bits, kernel.weight_bits
+    adders = 0.5 * (a + w) * kernel.nonzero
+    registers = kernel.n_in * a + kernel.n_out * kernel.accumulator_bits
+    control = Resources(lut=100, ff=math.ceil(0.6 * registers + 0.25 * adders))
+    if uses_dsp(a, w) or reuse_factor > 1:
+        count = multipliers(kernel, "latency", reuse_factor)
+        select = 0.35 * (a + w) * kernel.multiplications if reuse_factor > 1 else 0
+        return control + _multiply(count, a, w, dsp) + Resources(lut=math.ceil(adders + select))
+    shifts = 0.5 * a * max(0, kernel.csd_digits - kernel.nonzero)
+    return control + Resources(lut=math.ceil(adders + shifts))
+
+
+def _resource(kernel: Kernel, reuse_factor: int, dsp: Dsp) -> Resources:
+    """A loop of reuse_factor turns: weights in a ROM as wide as the multipliers, operands selected by multiplexers."""
+    a, w, acc = kernel.data_bits, kernel.weight_bits, kernel.accumulator_bits
+    count = multipliers(kernel, "resource", reuse_factor)
+    wide = reuse_factor > kernel.n_in  # one multiplier serves several outputs: their accumulators are selected
+    logic = 500 + 0.6 * a * kernel.n_in + acc * kernel.n_out * (6 if wide else 2)
+    if not wide:
+        # every multiplier selects its operand among the reuse_factor inputs of its block
+        logic += count * a * reuse_factor / 16 + count * acc * 0.5
+    registers = 50 + 1.7 * (a * kernel.n_in + acc * kernel.n_out) + count * acc * 0.5
+    parts = [Resources(lut=math.ceil(logic), ff=math.ceil(registers)), _multiply(count, a, w, dsp)]
+    if kernel.kind == "pointwise":
+        # the pointwise kernel partitions its weights completely: the ROM is LUTs (nnet_sepconv2d_stream.h)
+        parts.append(Resources(lut=count * w * math.ceil(reuse_factor / _ROM_LUT_BITS)))
+    else:
+        parts.append(_memory(reuse_factor, count * w))
+    if wide and reuse_factor > 1:
+        # the table of output indices, outidx[reuse_factor] (nnet_dense_resource.h)
+        outputs = max(2, reuse_factor // kernel.n_in)
+        parts.append(_memory(reuse_factor, math.ceil(math.log2(outputs))))
+    return total(parts)
+
+
+def _line_buffer(kernel: Kernel) -> Resources:
+    """(rows - 1) x channels shift registers of one image row, and the window's registers."""
+    a = kernel.data_bits
+    registers = (kernel.kernel_rows - 1) * kernel.channels_in
+    more = math.ceil(kernel.row_pixels / _SRL) - 1  # shift registers longer than one LUT
+    lut = registers * a * (3.7 + more)
+    window = kernel.n_in * a
+    return Resources(lut=math.ceil(lut) + 300, ff=window + registers * 4 * a + 160)
+
+
+def _requantization(kernel: Kernel, reuse: int, io_type: IoType, dsp: Dsp) -> Resources:
+    """Rounding and clamping of every output of a beat; with ``multiplier_bits`` a multiplication before it."""
+    channels = kernel.channels_out if io_type == "io_stream" else kernel.elements_out
+    if kernel.op in ("max_pool2d", "table", "transpose", "pad", "slice", "resize", "reshape"):
+        return Resources()
+    if not kernel.multiplier_bits:
+        width = min(kernel.accumulator_bits, kernel.output_bits + 8)
+        return Resources(lut=math.ceil(3.2 * width * channels), ff=kernel.output_bits * channels)
+    units = math.ceil(channels / reuse) * kernel.operands
+    product = kernel.accumulator_bits + kernel.multiplier_bits
+    parts = [
+        _multiply(units, kernel.accumulator_bits, kernel.multiplier_bits + 1, dsp),
+        Resources(lut=units * 2 * product + channels * kernel.output_bits, ff=units * 2 * product),
+    ]
+    if reuse > 1:
+        parts.append(Resources(lut=math.ceil(channels * product / 4)))  # operands and parameters selected
+    return total(parts)
+
+
+def _pool(kernel: Kernel, io_type: IoType) -> Resources:
+    if io_type == "io_parallel":
+        lut = kernel.elements_in * kernel.accumulator_bits * 2
+        return Resources(lut=lut, ff=kernel.elements_out * kernel.output_bits)
+    a, acc, channels = kernel.data_bits, kernel.accumulator_bits, kernel.channels_in
+    rows = total(_memory(kernel.row_pixels, a * channels) for _ in range(kernel.kernel_rows))
+    return rows + Resources(lut=590 + math.ceil(2.9 * acc * channels), ff=184 + 3 * acc * channels)
+
+
+def _move(kernel: Kernel, io_type: IoType) -> Resources:
+    if io_type == "io_parallel":
+        return Resources()
+    stored = _memory(kernel.pixels_in, kernel.data_bits * kernel.channels_in)
+    sources = _memory(kernel.elements_out, math.ceil(math.log2(max(2, kernel.elements_in))) + 1)
+    return stored + sources + Resources(lut=200 + 4 * kernel.data_bits, ff=200)
+
+
+def _elementwise(kernel: Kernel, reuse: int, io_type: IoType) -> Resources:
+    channels = kernel.channels_out if io_type == "io_stream" else kernel.elements_out
+    control = Resources(lut=60, ff=30)
+    if kernel.op == "table":
+        units = math.ceil(channels / reuse)
+        rom = _memory(1 << min(kernel.data_bits, 9), kernel.output_bits)
+        return control + total(rom for _ in range(math.ceil(units / 2)))  # a ROM has two ports
+    if kernel.op in ("pad", "slice"):
+        beats = max(kernel.pixels_in, kernel.pixels_out)
+        return control + _memory(beats, math.ceil(math.log2(max(2, beats))) + 1)
+    adders = (kernel.operands - 1) * channels * (kernel.data_bits + kernel.multiplier_bits) / reuse
+    return control + Resources(lut=math.ceil(adders), ff=channels * kernel.output_bits)

@@ -1,0 +1,132 @@
+"""Analytic cycle counts of the HLS kernels.
+
+Loop structures are read off the kernels themselves (hls4ml 1.3.0, templates/vitis/nnet_utils, and hls/firmware); the
+constants marked "measured" are from Vitis HLS 2023.1 reports of hls4ml 1.0 designs (targets/xilinx/published.toml,
+group ``csynth``).
+
+=====================  ==========================================================================================
+``conv_stream``        resource: the pixel loop is not pipelined; a pixel costs 4 cycles, a pixel that completes a
+                       window reuse_factor + 6 (measured). latency: PIPELINE II=reuse_factor over all pixels.
+``dense_stream``       gather the beats, reuse_factor turns, + 3 to drain (measured); interval reuse_factor when
+                       one beat holds the input (the loop rewinds).
+``dense_parallel``     latency: one result every reuse_factor cycles; depth 1 or 3 (LUT or DSP multiplier) + an
+                       adder tree, three levels a cycle. resource: as dense_stream.
+``window``             hls/firmware/gatewright_window.h: every input beat once, then kernel positions a window.
+``elementwise``        PIPELINE II=reuse_factor over the beats, + 3 (measured).
+``move``               every beat in, then every beat (or element) out.
+=====================  ==========================================================================================
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+from gatewright.schedules.fpga.kernels import Kernel
+
+__all__ = ["IoType", "Strategy", "Timing", "cycle_model", "timing"]
+
+Strategy = Literal["latency", "resource"]
+IoType = Literal["io_parallel", "io_stream"]
+
+_PIXEL = 4
+_WINDOW = 2
+_DRAIN = 3
+_ADDER_LEVELS_PER_CYCLE = 3
+
+
+@dataclass(frozen=True)
+class Timing:
+    """Cycles of one kernel.
+
+    Attributes:
+        interval_cycles: from one image to the next.
+        latency_cycles: from the first beat of an image to its last result, input waiting.
+        fill_cycles: from the first beat to the first result, one beat arriving a cycle.
+        tail_cycles: from the last beat to the last result.
+    """
+
+    interval_cycles: int
+    latency_cycles: int
+    fill_cycles: int
+    tail_cycles: int
+
+
+def cycle_model(kernel: Kernel, io_type: IoType) -> str:
+    """Name of the formula that counts the cycles of ``kernel`` (a row of the module's table)."""
+    if kernel.kind == "none":
+        return "none"
+    if kernel.kind in ("conv", "pointwise", "depthwise"):
+        return "conv_stream" if io_type == "io_stream" else "conv_parallel"
+    if kernel.kind == "dense":
+        return "dense_stream" if io_type == "io_stream" else "dense_parallel"
+    return {"pool": "window", "global_pool": "window", "move": "move"}.get(kernel.kind, "elementwise")
+
+
+def _depth(kernel: Kernel, dsp: bool) -> int:
+    """Stages of a pipelined product: multiply, then an adder tree over n_in."""
+    inputs = kernel.n_in // max(1, kernel.n_out) if kernel.kind == "depthwise" else kernel.n_in
+    return (3 if dsp else 1) + math.ceil(math.log2(max(2, inputs)) / _ADDER_LEVELS_PER_CYCLE)
+
+
+def timing(kernel: Kernel, strategy: Strategy, reuse_factor: int, io_type: IoType, dsp: bool) -> Timing:
+    """Cycles of ``kernel`` at one folding; ``dsp``: its multipliers are DSP slices (three stages), not LUTs (one)."""
+    if kernel.kind == "none":
+        return Timing(0, 0, 0, 0)
+    if kernel.foldable:
+        product = _product_stream if io_type == "io_stream" else _product_parallel
+        return product(kernel, strategy, reuse_factor, dsp)
+    if io_type == "io_parallel":
+        # array kernels: fully unrolled over the image, II = reuse_factor
+        return Timing(reuse_factor, reuse_factor, 1, reuse_factor)
+    if kernel.kind in ("pool", "global_pool"):
+        return _window(kernel)
+    if kernel.kind == "move":
+        out = max(kernel.pixels_out, kernel.elements_out)
+        busy = kernel.pixels_in + out + _DRAIN
+        return Timing(busy, busy, kernel.pixels_in, out)
+    busy = max(kernel.pixels_in, kernel.pixels_out) * reuse_factor + _DRAIN
+    return Timing(busy, busy, 1 + _DRAIN, reuse_factor + _DRAIN)
+
+
+def _product_stream(kernel: Kernel, strategy: Strategy, reuse_factor: int, dsp: bool) -> Timing:
+    depth = _depth(kernel, dsp)
+    turn = reuse_factor + _DRAIN if strategy == "resource" else reuse_factor - 1 + depth
+    if kernel.kind == "dense":
+        gather = kernel.pixels_in if kernel.pixels_in > 1 else 0
+        interval = gather + turn if gather else reuse_factor
+        return Timing(interval, gather + turn, gather + turn, turn)
+    columns = max(1, kernel.pixels_out // max(1, kernel.rows_out))
+    # rows whose last input is the last row of the image: the final one and those the bottom padding makes
+    last_rows = min(kernel.rows_out, 1 + kernel.pad_rows)
+    if strategy == "latency":
+        busy = kernel.pixels_in * reuse_factor + depth
+        tail = (kernel.pad_rows * kernel.row_pixels + 1) * reuse_factor + depth
+        fill = kernel.fill_pixels * reuse_factor + depth
+    else:
+        window = reuse_factor + _WINDOW
+        busy = kernel.pixels_in * _PIXEL + kernel.pixels_out * window
+        tail = last_rows * columns * (window + _PIXEL)
+        fill = kernel.fill_pixels * _PIXEL + window
+    # the zero-padding kernel in front is a process of its own: a beat a cycle, a few cycles more a row
+    rows = kernel.padding_pixels // max(1, kernel.row_pixels)
+    interval = max(busy, kernel.padding_pixels + 6 * rows)
+    return Timing(interval, interval, fill, min(tail, interval))
+
+
+def _product_parallel(kernel: Kernel, strategy: Strategy, reuse_factor: int, dsp: bool) -> Timing:
+    depth = _depth(kernel, dsp)
+    if strategy == "latency":
+        interval = kernel.pixels_out * reuse_factor
+        return Timing(interval, interval - 1 + depth, depth, depth)
+    interval = kernel.pixels_out * (reuse_factor + (_WINDOW if kernel.kind != "dense" else 0))
+    return Timing(interval, interval + _DRAIN, reuse_factor + _DRAIN, reuse_factor + _DRAIN)
+
+
+def _window(kernel: Kernel) -> Timing:
+    per_window = kernel.window_positions + _DRAIN
+    busy = kernel.elements_in // max(1, kernel.channels_in) + kernel.pixels_out * per_window + 2 * kernel.rows_out
+    columns = max(1, kernel.pixels_out // max(1, kernel.rows_out))
+    tail = min(kernel.rows_out, 1 + kernel.pad_rows) * columns * per_window
+    return Timing(busy, busy, kernel.fill_pixels + per_window, min(tail, busy))

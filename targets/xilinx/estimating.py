@@ -1,0 +1,80 @@
+"""Figures of a plan: cycles, latency, resources, each with its model and that model's error."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+from gatewright.schedules.fpga import costs, cycles
+from gatewright.targets.base import BuildPlan, Estimate, Figure, LayerEstimate
+
+__all__ = ["error_text", "make_estimate", "models"]
+
+_RESOURCES = {"lut": "LUT", "ff": "FF", "dsp": "DSP", "bram_18k": "RAMB18", "uram": "URAM"}
+_RESOURCE_MODEL = {"lut": "logic", "ff": "logic", "dsp": "multipliers", "bram_18k": "memory", "uram": "memory"}
+
+
+@cache
+def models() -> Mapping[str, str]:
+    """Formula name -> where it comes from."""
+    found = dict(costs.MODELS)
+    for line in (cycles.__doc__ or "").splitlines():
+        if line.startswith("``"):
+            name, _, text = line.partition(" ")
+            found[name.strip("`")] = text.strip()
+    found["conv_parallel"] = "reuse_factor a window, windows in sequence (nnet_conv2d_{latency,resource}.h)"
+    found["dataflow"] = "slowest layer; longest path of fills and tails (schedules/fpga/dataflow.py)"
+    return found
+
+
+@cache
+def _errors() -> Mapping[str, str]:
+    text = files("gatewright.targets.xilinx").joinpath("accuracy.toml").read_text("utf-8")
+    table = tomllib.loads(text)
+    return {name: str(value) for name, value in table["error"].items()}
+
+
+def error_text(figure: str) -> str:
+    """The measured error of the model behind ``figure``, over the designs of published.toml, or ``unmeasured``."""
+    return _errors().get(figure, "unmeasured")
+
+
+def make_estimate(plan: BuildPlan, measured: Mapping[str, float] | None = None) -> Estimate:
+    """Figures of ``plan``; ``measured`` holds what a synthesis run found, by the name of the total."""
+    settings = plan.settings
+    found = measured or {}
+
+    def figure(name: str, value: float, unit: str, model: str) -> Figure:
+        return Figure(value, unit, model, error_text(name), found.get(name))
+
+    clock_mhz = float(settings["clock_mhz"])
+    interval, latency = int(settings["interval_cycles"]), int(settings["latency_cycles"])
+    totals = {
+        "latency_cycles": figure("latency_cycles", latency, "cycles", "dataflow"),
+        "interval_cycles": figure("interval_cycles", interval, "cycles", "dataflow"),
+        "clock_mhz": Figure(clock_mhz, "MHz", "set", "a target, not checked without synthesis", found.get("clock_mhz")),
+        "latency_us": figure("latency_cycles", round(latency / clock_mhz, 4), "us", "dataflow"),
+        "inferences_per_second": figure(
+            "interval_cycles", round(1e6 * clock_mhz / max(1, interval), 2), "1/s", "dataflow"
+        ),
+        **{
+            name: figure(name, int(settings["resources"][name]), unit, _RESOURCE_MODEL[name])
+            for name, unit in _RESOURCES.items()
+        },
+    }
+    layers = tuple(LayerEstimate(row["layer"], row["op"], _layer(row)) for row in plan.layers)
+    return Estimate(plan.target, totals, layers, models())
+
+
+def _layer(row: Mapping[str, Any]) -> dict[str, Figure]:
+    cycle_model = str(row["cycle_model"])
+    figures = {
+        name: Figure(row[name], "cycles", cycle_model, error_text(name))
+        for name in ("interval_cycles", "latency_cycles")
+    }
+    for name, unit in _RESOURCES.items():
+        figures[name] = Figure(row[name], unit, _RESOURCE_MODEL[name], error_text(name))
+    return figures

@@ -1,0 +1,70 @@
+"""Options of the xilinx family, as ``--set xilinx.KEY=VALUE`` gives them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from gatewright.compiler.errors import UsageError
+
+__all__ = ["XilinxOptions", "parse"]
+
+_Reuse = Annotated[int, Field(ge=1, strict=True)]
+_Strategy = Literal["latency", "resource"]
+
+
+class XilinxOptions(BaseModel):
+    """What a user may set.
+
+    Attributes:
+        backend: hls4ml back end; ``vitis`` unless VivadoAccelerator is asked for (it knows few boards).
+        io_type: ``io_stream`` or ``io_parallel``; ``auto``: streams for images, arrays for plain vectors.
+        strategy: of every product, or by layer name; absent: chosen.
+        reuse_factor: of every product (the closest hls4ml accepts), or by layer name (exactly); absent: chosen.
+        clock_mhz: target clock; absent: the board's or device's.
+        utilisation: share of every resource the design may take.
+        csim: compile the C simulation with g++: ``auto`` only warns where g++ is missing.
+        synth: run the vendor's tools in the built project and measure.
+        project_name: name of the top function.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    backend: Literal["vitis", "vivado", "vivado_accelerator"] = "vitis"
+    io_type: Literal["auto", "io_stream", "io_parallel"] = "auto"
+    strategy: _Strategy | dict[str, _Strategy] | None = None
+    reuse_factor: _Reuse | dict[str, _Reuse] | None = None
+    clock_mhz: Annotated[float, Field(gt=0, le=1000)] | None = None
+    utilisation: Annotated[float, Field(gt=0, le=1)] = 0.8
+    csim: bool | Literal["auto"] = "auto"
+    synth: bool = False
+    project_name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,39}$")] = "gatewright"
+
+    def strategy_of(self, layer: str) -> Literal["latency", "resource"] | None:
+        """The strategy set for ``layer``, or None."""
+        return self.strategy.get(layer) if isinstance(self.strategy, dict) else self.strategy
+
+    def reuse_factor_of(self, layer: str) -> int | None:
+        """The reuse factor set for ``layer`` by name, or None."""
+        return self.reuse_factor.get(layer) if isinstance(self.reuse_factor, dict) else None
+
+
+def parse(options: Mapping[str, Any]) -> XilinxOptions:
+    """Options from plain data.
+
+    Raises:
+        UsageError: GW0402 on an unknown option or a value it does not take.
+    """
+    try:
+        return XilinxOptions.model_validate(dict(options))
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = str(first["loc"][0])
+        known = ", ".join(XilinxOptions.model_fields)
+        if first["type"] == "extra_forbidden":
+            raise UsageError("GW0402", f"xilinx.{name}", "no such option", f"known options: {known}") from None
+        reason = f"{options[name]!r}: {first['msg'].lower()}"
+        field = XilinxOptions.model_fields[name]
+        raise UsageError("GW0402", f"xilinx.{name}", reason, f"the default is {field.default!r}") from None
