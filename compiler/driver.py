@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from gatewright.compiler.errors import GatewrightError
+from gatewright.compiler.floatgraph.graph import TensorSpec
 from gatewright.compiler.model import ImportedModel, QuantizedModel
 
 if TYPE_CHECKING:
@@ -75,13 +76,17 @@ class Prepared:
 
     Attributes:
         model: integer graph, tail and float graph.
-        inputs, outputs: names, shapes and types as the ONNX file declares them.
+        inputs: names, shapes and types as the ONNX file declares them.
+        outputs: the same.
+        facts: of the ONNX file.
         passes: what every pass did.
     """
 
     model: QuantizedModel
-    imported: ImportedModel
-    passes: tuple[PassRecord, ...]
+    inputs: tuple[TensorSpec, ...]
+    outputs: tuple[TensorSpec, ...]
+    facts: Mapping[str, object] = field(default_factory=dict)
+    passes: tuple[PassRecord, ...] = ()
 
 
 @dataclass
@@ -118,8 +123,14 @@ def simplified(request: Request, steps: Steps) -> tuple[ImportedModel, tuple[Pas
         return simplify(imported, validate=request.validate_passes, seed=request.seed)
 
 
-def prepare(request: Request, steps: Steps) -> Prepared:
+def prepare(request: Request, steps: Steps, *, made_up_ranges: bool = False) -> Prepared:
     """Read, simplify and, unless ``request.options`` is None, quantize.
+
+    Args:
+        request: what to compile.
+        steps: hears which stage runs.
+        made_up_ranges: calibrate with noise where the request has no data: shows what a target says about a model's
+            structure, and nothing else.
 
     Raises:
         GatewrightError: of the stage that refuses.
@@ -131,17 +142,22 @@ def prepare(request: Request, steps: Steps) -> Prepared:
         with steps.step("float graph"):
             graph = read(imported)
         model = QuantizedModel(imported.name, imported.module, graph, None, None, imported.facts)
-        return Prepared(model, imported, records)
+        return Prepared(model, imported.inputs, imported.outputs, imported.facts, records)
     calibration = None
     if request.calibration is not None:
         from gatewright.compiler.samples import read_samples
 
         with steps.step("calibration data"):
             calibration = read_samples(request.calibration, imported.inputs).stacked()
+    elif made_up_ranges:
+        from gatewright.compiler.samples import noise
+
+        calibration = noise(imported.inputs, request.seed).stacked()
     with steps.step("quantize"):
         from gatewright.compiler.quantize.driver import quantize
 
-        return Prepared(quantize(imported, calibration, request.options), imported, records)
+        model = quantize(imported, calibration, request.options)
+    return Prepared(model, imported.inputs, imported.outputs, imported.facts, records)
 
 
 def plan_target(target: Target, model: QuantizedModel, settings: Mapping[str, Any], steps: Steps) -> TargetResult:

@@ -14,7 +14,7 @@ from pathlib import Path
 from gatewright.compiler.artifact.schema import GRAPH_FOLDER, MANIFEST_NAME, REPORT_NAME
 from gatewright.compiler.errors import UsageError
 
-__all__ = ["check_replaceable", "staged"]
+__all__ = ["check_replaceable", "staged", "staged_file"]
 
 _AT_FDCWD, _RENAME_EXCHANGE = -100, 2  # linux/fs.h
 
@@ -115,3 +115,25 @@ def _exchanged(one: Path, other: Path) -> bool:
     if renameat2 is None:
         return False
     return bool(renameat2(_AT_FDCWD, os.fsencode(one), _AT_FDCWD, os.fsencode(other), _RENAME_EXCHANGE) == 0)
+
+
+@contextlib.contextmanager
+def staged_file(path: Path) -> Iterator[Path]:
+    """Yield the name of a file beside ``path`` that replaces ``path`` when the block ends well.
+
+    Raises:
+        UsageError: GW0031 when ``path`` is a folder.
+    """
+    if path.is_dir():
+        raise UsageError("GW0031", str(path), "is a folder", "name a file with -o")
+    created = _make_parents(path.parent)
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        yield part
+        part.replace(path)
+    except BaseException:
+        part.unlink(missing_ok=True)
+        for folder in reversed(created):
+            with contextlib.suppress(OSError):
+                folder.rmdir()
+        raise

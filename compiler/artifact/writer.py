@@ -45,7 +45,8 @@ def seal(
     Args:
         directory: the artefact, complete but for manifest and report.
         model: what was compiled.
-        inputs, outputs: the ONNX model's.
+        inputs: the ONNX model's.
+        outputs: the ONNX model's.
         facts: of the ONNX file.
         targets: full target name -> its folder.
         options: of the command, plain data without paths.

@@ -31,24 +31,27 @@ def command(
     Without --calib a float model is quantized with made-up ranges: enough to see what fits, not what it is worth.
     """
     from gatewright.compiler.cli.stages import error_row, finding_row, planned, request_of, targets_named
-    from gatewright.compiler.driver import Prepared, simplified
+    from gatewright.compiler.driver import Prepared, prepare, simplified
 
     request = request_of(model, options)
     chosen = targets_named(targets)
-    imported, records = simplified(request, progress)
+    ready: Prepared | None = None
+    if chosen:
+        ready = prepare(request, progress, made_up_ranges=True)
+        name, file_facts, inputs, outputs = ready.model.name, ready.facts, ready.inputs, ready.outputs
+    else:
+        imported, _ = simplified(request, progress)
+        name, file_facts, inputs, outputs = imported.name, imported.facts, imported.inputs, imported.outputs
     facts = {
-        "model": imported.name,
-        "opset": imported.facts.get("opset"),
-        "inputs": [{"name": s.name, "shape": s.shape, "dtype": s.dtype} for s in imported.inputs],
-        "outputs": [{"name": s.name, "shape": s.shape, "dtype": s.dtype} for s in imported.outputs],
-        "operators": imported.facts.get("operators", {}),
+        "model": name,
+        "opset": file_facts.get("opset"),
+        "inputs": [{"name": s.name, "shape": s.shape, "dtype": s.dtype} for s in inputs],
+        "outputs": [{"name": s.name, "shape": s.shape, "dtype": s.dtype} for s in outputs],
+        "operators": file_facts.get("operators", {}),
     }
-    if not chosen:
+    if ready is None:
         return Outcome([{**facts, "ok": True}], lambda console: _show(console, facts, []))
-    from gatewright.compiler.cli.trial import trial_model
-
-    trial = Prepared(trial_model(imported, request, progress), imported, records)
-    results = planned(chosen, trial, settings, progress)
+    results = planned(chosen, ready, settings, progress)
     rows = [
         {
             **facts,
@@ -59,9 +62,9 @@ def command(
         }
         for result in results
     ]
-    code = highest_priority([ExitCode.OK if r.error is None else r.error.exit_code for r in results])  # type: ignore[arg-type]
+    code = highest_priority([ExitCode.OK if r.error is None else r.error.exit_code for r in results])
     errors = [(result.name, result.error, result.findings) for result in results]
-    return Outcome(rows, lambda console: _show(console, facts, errors), ExitCode(code))
+    return Outcome(rows, lambda console: _show(console, facts, errors), code)
 
 
 def _show(console: Console, facts: dict[str, Any], results: list[tuple[str, GatewrightError | None, Any]]) -> None:

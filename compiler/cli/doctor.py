@@ -5,7 +5,7 @@ from __future__ import annotations
 import platform
 import shutil
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, requires, version
 from typing import TYPE_CHECKING, Any
 
@@ -76,7 +76,7 @@ def _packages() -> list[dict[str, Any]]:
     return rows
 
 
-def _tools() -> list[Mapping[str, Any]]:
+def _tools() -> list[dict[str, Any]]:
     rows = []
     for name, required, purpose in TOOLS:
         path = shutil.which(name)

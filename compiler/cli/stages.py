@@ -7,14 +7,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gatewright.compiler.cli.options import parse_bits, parse_input_shapes, parse_settings, settings_for
-from gatewright.compiler.driver import Prepared, Request, TargetResult, plan_target, prepare
+from gatewright.compiler.driver import Prepared, Request, TargetResult, plan_target
 from gatewright.compiler.errors import UsageError
 
 if TYPE_CHECKING:
     from gatewright.compiler.cli.output import Progress
     from gatewright.targets.base import Estimate, Finding, Target
 
-__all__ = ["error_row", "estimate_row", "finding_row", "planned", "prepared", "request_of", "targets_named"]
+__all__ = ["error_row", "estimate_row", "finding_row", "planned", "request_of", "targets_named"]
 
 
 def request_of(model: Path, options: Mapping[str, Any]) -> Request:
@@ -56,11 +56,6 @@ def targets_named(names: Sequence[str]) -> list[Target]:
         if other != str(target.name):
             raise UsageError("GW0008", "-t", f"{other} and {target.name} share one folder name", "build them apart")
     return targets
-
-
-def prepared(request: Request, progress: Progress) -> Prepared:
-    """See :func:`gatewright.compiler.driver.prepare`."""
-    return prepare(request, progress)
 
 
 def planned(
