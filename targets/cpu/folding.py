@@ -40,7 +40,7 @@ class _Folder(PyExprMutator):
         arguments = [self.value(argument) for argument in call.args]
         name = operator_name(call)
         constants = [argument for argument in arguments if isinstance(argument, ir.GenericConst)]
-        if name in OPERATORS and constants and len(constants) == len(tensor_operands(call)):
+        if name is not None and name in OPERATORS and constants and len(constants) == len(tensor_operands(call)):
             return self.evaluate(call, name, constants)
         return relax.Call(call.op, arguments, call.attrs, call.ty_args)
 

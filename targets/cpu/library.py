@@ -58,7 +58,7 @@ class CpuLibrary:
         return dict(zip(self._outputs, arrays, strict=True))
 
     def _kept(self, array: Array) -> Array:
-        """``array``, copied where it is a view of an input (an output that only reshapes one): the next call fills it."""
+        """``array``, copied where it is a view of an input that was only reshaped: the next call fills it."""
         shared = any(np.may_share_memory(array, buffer.array) for buffer in self._inputs)
         return array.copy() if shared else array
 

@@ -12,7 +12,7 @@ __all__ = ["inlined", "lowered"]
 
 
 def inlined(graph: IntegerGraph) -> ir.IRModule:
-    """The graph as one Relax function: composite functions inlined, so that TVM fuses across layers, constants folded."""
+    """The graph as one Relax function: composites inlined, so that TVM fuses across layers, constants folded."""
     return fold_constants(relax.transform.InlinePrivateFunctions()(emit(graph)))
 
 

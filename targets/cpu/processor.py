@@ -10,7 +10,8 @@ from gatewright.compiler.errors import UsageError
 __all__ = ["resolve"]
 
 # What `cpu` without a variant means: an artefact can be moved, so it must not need the build machine's processor.
-# x86-64-v2 (SSE4.2) has the 32-bit integer multiplication that plain x86-64 lacks, and is in every processor since 2009.
+# x86-64-v2 (SSE4.2) brings the 32-bit integer multiplication that plain x86-64 lacks,
+# and every processor since 2009 has it.
 _BASELINE = {"x86_64": "x86-64-v2", "AMD64": "x86-64-v2"}
 
 
