@@ -1,0 +1,276 @@
+"""The list of hls4ml layers under construction."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from gatewright.compiler.integer.graph import IntegerGraph
+from gatewright.compiler.integer.layers import Layer
+from gatewright.compiler.integer.semantics import Interval, prove, value_ranges
+from gatewright.compiler.integer.tensor import IntArray
+from gatewright.hls.exact import exact_type
+from gatewright.hls.layout import Positions, Wire, canonical_index, canonical_shape
+
+__all__ = ["Builder", "binary_point"]
+
+_RESERVED = frozenset(
+    "alignas alignof and asm auto bool break case catch char class const constexpr continue decltype default delete do "
+    "double else enum explicit export extern false float for friend goto if inline input int long mutable namespace new "
+    "not nullptr operator or private protected public register return short signed sizeof static struct switch template "
+    "this throw true try typedef typeid typename union unsigned using virtual void volatile while xor".split()
+)
+
+
+def binary_point(scale: float) -> int:
+    """The fraction f of a power-of-two scale 2**-f."""
+    mantissa, exponent = math.frexp(scale)
+    if mantissa != 0.5:
+        raise ValueError(f"{scale} is no power of two")
+    return 1 - exponent
+
+
+class Builder:
+    """Collects hls4ml layers, their configuration and the wire of every tensor of the integer graph.
+
+    Args:
+        graph: the integer graph.
+        rows: the plan's rows by layer name (``strategy``, ``reuse_factor``).
+        io_type: ``io_parallel`` or ``io_stream``.
+    """
+
+    def __init__(self, graph: IntegerGraph, rows: Mapping[str, Mapping[str, Any]], io_type: str) -> None:
+        self.graph = graph
+        self.rows = rows
+        self.stream = io_type == "io_stream"
+        self.ranges = value_ranges(graph)
+        self.proofs = prove(graph)
+        self.wires: dict[str, Wire] = {}
+        self.layers: list[dict[str, Any]] = []
+        self.config: dict[str, dict[str, Any]] = {}
+        self.origin: dict[str, str] = {}
+        self.comments: dict[str, str] = {}
+        self.shallow: set[str] = set()
+        self._names: set[str] = set()
+
+    # -- names and types ---------------------------------------------------------------------------------------------
+
+    def name(self, wanted: str) -> str:
+        """A C identifier, unique without regard to case (hls4ml looks layers up in lower case)."""
+        name = re.sub(r"_+", "_", re.sub(r"\W", "_", wanted, flags=re.ASCII)).strip("_") or "t"
+        if name[0].isdigit() or name.lower() in _RESERVED:
+            name = f"t_{name}"
+        unique, count = name, 1
+        while unique.lower() in self._names:
+            count += 1
+            unique = f"{name}_{count}"
+        self._names.add(unique.lower())
+        return unique
+
+    def fraction(self, layer: Layer) -> int | None:
+        """Binary point of the tensor ``layer`` makes; None in profile ``scaled``."""
+        return binary_point(layer.output.scale) if self.graph.profile == "fixed" else None
+
+    def interval(self, layer: Layer) -> Interval:
+        """Range of the centred integers of the tensor ``layer`` makes."""
+        return self.ranges[layer.name].shifted(-layer.output.zero_point)
+
+    def reuse(self, layer: str, limit: int) -> int:
+        """Reuse factor of an element-wise kernel: no more than there are elements in a beat."""
+        return max(1, min(int(self.rows.get(layer, {}).get("reuse_factor", 1)), limit))
+
+    # -- emission ----------------------------------------------------------------------------------------------------
+
+    def add(
+        self,
+        layer: Layer,
+        suffix: str,
+        class_name: str,
+        inputs: Sequence[Wire],
+        out: Wire,
+        precision: Mapping[str, str],
+        attributes: Mapping[str, Any],
+        comment: str,
+        strategy: str = "Latency",
+        reuse_factor: int = 1,
+    ) -> Wire:
+        """Append one hls4ml layer; ``out.name`` is ignored and chosen here."""
+        name = self.name(layer.name + suffix)
+        self.layers.append(
+            {
+                "class_name": class_name,
+                "name": name,
+                **({"inputs": [wire.name for wire in inputs]} if inputs else {}),
+                **attributes,
+            }
+        )
+        self.config[name] = {
+            "Precision": {"result": exact_type(out.interval, out.fraction), **precision},
+            "ReuseFactor": reuse_factor,
+            "Strategy": strategy,
+        }
+        self.origin[name] = layer.name
+        self.comments[name] = comment
+        return replace(out, name=name)
+
+    def custom(
+        self,
+        layer: Layer,
+        suffix: str,
+        class_name: str,
+        inputs: Sequence[Wire],
+        out: Wire,
+        comment: str,
+        constants: Mapping[str, int | bool | str],
+        typedefs: Mapping[str, str] | None = None,
+        tables: Mapping[str, tuple[IntArray, int, bool]] | None = None,
+        reuse_factor: int = 1,
+    ) -> Wire:
+        """Append one of our layers."""
+        return self.add(
+            layer, suffix, class_name, inputs, out, {},
+            {
+                "out_shape": list(out.shape),
+                "constants": dict(constants),
+                "typedefs": dict(typedefs or {}),
+                "tables": dict(tables or {}),
+            },
+            comment,
+            reuse_factor=reuse_factor,
+        )  # fmt: skip
+
+    # -- requantization ----------------------------------------------------------------------------------------------
+
+    def requantize(
+        self,
+        layer: Layer,
+        suffix: str,
+        x: Wire,
+        clamp: Interval,
+        multiplier: IntArray,
+        shift: IntArray,
+        index: str,
+        magnitude: int,
+        zero_point: int = 0,
+        offset: int = 0,
+        fraction: int | None = None,
+        logical: tuple[int, ...] | None = None,
+    ) -> Wire:
+        """``clamp(((x - zero_point) * M + half) >> n) + offset``.
+
+        Args:
+            clamp: bounds relative to the zero point of the result.
+            multiplier, shift: flat, one element per ``index`` (``tensor``, ``channel``, ``pixel``).
+            magnitude: proven bound of ``|acc * M| + half``.
+            offset: the zero point, where the result leaves the design as q.
+        """
+        multiplier, shift = multiplier.ravel().astype(np.int64), shift.ravel().astype(np.int64)
+        m_bits = max(1, int(multiplier.max(initial=0)).bit_length())
+        n_bits = max(1, int(shift.max(initial=0)).bit_length())
+        out = replace(
+            x, interval=clamp.shifted(offset), fraction=fraction, logical=x.logical if logical is None else logical
+        )
+        return self.custom(
+            layer, suffix, "GatewrightRequantize", [x], out,
+            f"clamp(((x - {zero_point}) * M + half) >> n, {clamp.low}, {clamp.high}) + {offset}",
+            {
+                "n_pixels": x.beats, "n_chan": x.channels, "n_parameters": multiplier.size, "index": f"Index::{index}",
+                "zero_point": zero_point, "low": clamp.low, "high": clamp.high, "offset": offset,
+            },
+            {
+                "centred_t": exact_type(Interval(min(-1, x.interval.low - zero_point), x.interval.high - zero_point)),
+                # One bit above the proof: the rounding constant alone may reach 2^61.
+                "product_t": exact_type(Interval(-magnitude - 1, max(magnitude, (1 << int(shift.max())) , 1))),
+            },
+            {"multiplier": (multiplier, m_bits, False), "shift": (shift, n_bits, False)},
+            reuse_factor=self.reuse(layer.name, x.channels),
+        )  # fmt: skip
+
+    def recast(self, layer: Layer, suffix: str, x: Wire, clamp: Interval, zero_point: int = 0, offset: int = 0) -> Wire:
+        """``clamp(x - zero_point) + offset`` without scaling."""
+        one, zero = np.ones(1, np.int64), np.zeros(1, np.int64)
+        magnitude = x.interval.shifted(-zero_point).magnitude + 1
+        return self.requantize(
+            layer, suffix, x, clamp, one, zero, "tensor", magnitude, zero_point, offset, fraction=x.fraction
+        )
+
+    # -- layout ------------------------------------------------------------------------------------------------------
+
+    def gather(
+        self,
+        layer: Layer,
+        suffix: str,
+        x: Wire,
+        shape: tuple[int, ...],
+        wanted: Positions,
+        index: Positions,
+        logical: tuple[int, ...],
+        fill: int = 0,
+    ) -> Wire:
+        """A tensor whose physical element i is the logical element ``wanted[i]`` of ``x`` (-1: ``fill``).
+
+        Nothing is emitted where the elements already lie so.
+        """
+        inverse = np.empty_like(x.index)
+        inverse[x.index] = np.arange(x.index.size)
+        source = np.where(wanted < 0, -1, inverse[np.maximum(wanted, 0)])
+        interval = x.interval.hull(fill) if (source < 0).any() else x.interval
+        out = Wire(x.name, shape, index, logical, interval, x.fraction)
+        if source.size == x.index.size and np.array_equal(source, np.arange(source.size)):
+            return out if shape == x.shape else self._repack(layer, suffix, x, out)
+        access, table = self._access(x, out, source)
+        width = int(table.max(initial=0)).bit_length() + 1
+        return self.custom(
+            layer, suffix, "GatewrightGather", [x], out,
+            f"{x.shape} -> {shape}, {access}",
+            {
+                "in_beats": x.beats, "in_chan": x.channels, "out_beats": out.beats, "out_chan": out.channels,
+                "n_source": table.size, "access": f"Access::{access}", "fill": fill,
+            },
+            tables={"source": (table, width, True)},
+        )  # fmt: skip
+
+    def _access(self, x: Wire, out: Wire, source: Positions) -> tuple[str, Positions]:
+        """How the kernel reads: beat by beat in order, beat by beat, or element by element."""
+        if self.stream and x.channels == out.channels:
+            beats = source.reshape(-1, x.channels)
+            first = beats[:, 0]
+            whole = np.where(first[:, None] < 0, -1, first[:, None] + np.arange(x.channels))
+            if np.array_equal(beats, whole) and not (first[first >= 0] % x.channels).any():
+                table = np.where(first < 0, -1, first // x.channels)
+                seen = table[table >= 0]
+                return ("in_order" if (np.diff(seen) >= 0).all() else "beats"), table
+        return "elements", source
+
+    def _repack(self, layer: Layer, suffix: str, x: Wire, out: Wire) -> Wire:
+        return self.custom(
+            layer, suffix, "GatewrightRepack", [x], out, f"{x.shape} -> {out.shape}", {"n_elements": x.index.size}
+        )
+
+    def canonical(self, layer: Layer, x: Wire) -> Wire:
+        """``x`` in canonical order (channels last) for ``layer``."""
+        shape, index = canonical_shape(x.logical), canonical_index(x.logical)
+        return self.gather(layer, "_order", x, shape, index, index, x.logical)
+
+    def broadcast(self, layer: Layer, x: Wire, logical: tuple[int, ...]) -> Wire:
+        """``x`` repeated to ``logical`` (NumPy rules), in canonical order."""
+        positions = np.arange(x.index.size, dtype=np.int64).reshape(x.logical)
+        index = canonical_index(logical)
+        wanted = np.broadcast_to(positions, logical).ravel()[index]
+        return self.gather(layer, "_broadcast", x, canonical_shape(logical), wanted, index, logical)
+
+    def aligned(self, layer: Layer) -> list[Wire]:
+        """The operands of ``layer`` in one shape and one order; the order they share is kept."""
+        logical = layer.output.shape
+        wires = [self.wires[name] for name in layer.inputs]
+        first = wires[0]
+        if all(
+            w.logical == logical and w.shape == first.shape and np.array_equal(w.index, first.index) for w in wires
+        ):
+            return wires
+        return [self.broadcast(layer, wire, logical) for wire in wires]
