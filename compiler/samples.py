@@ -13,7 +13,7 @@ import numpy.typing as npt
 from gatewright.compiler.errors import LimitError, UsageError
 from gatewright.compiler.floatgraph.graph import TensorSpec
 
-__all__ = ["MAXIMUM_BYTES", "Samples", "read_samples"]
+__all__ = ["MAXIMUM_BYTES", "Samples", "noise", "read_samples", "samples_of"]
 
 Array = npt.NDArray[np.generic]
 
@@ -54,41 +54,64 @@ class Samples:
 
 
 def read_samples(path: Path, inputs: Sequence[TensorSpec]) -> Samples:
-    """Read the arrays of a model's inputs, and labels ``y`` unless an input bears that name.
+    """The arrays of a ``.npz`` file as samples, see :func:`samples_of`.
+
+    Raises:
+        UsageError: GW0010 the file cannot be read; and as :func:`samples_of`.
+        LimitError: GW6010 the file holds more than :data:`MAXIMUM_BYTES`.
+    """
+    return samples_of(_load(path), inputs, str(path))
+
+
+def samples_of(arrays: Mapping[str, Array], inputs: Sequence[TensorSpec], place: str = "inputs") -> Samples:
+    """The arrays of a model's inputs, and labels ``y`` unless an input bears that name.
 
     Arrays bear the inputs' names; with a single input, ``x`` will do. An array holds one sample in the declared shape
     (N, ...), samples in place of the batch axis (S * N, ...), samples in front of it (S, N, ...), or with N = 1 one
     sample without it.
 
+    Args:
+        arrays: by name.
+        inputs: of the model.
+        place: where the arrays come from, for errors.
+
     Raises:
-        UsageError: GW0010 the file cannot be read; GW0011 an array is missing; GW0012 an array has a wrong shape or
-            type, or the arrays hold different numbers of samples.
-        LimitError: GW6010 the file holds more than :data:`MAXIMUM_BYTES`.
+        UsageError: GW0011 an array is missing; GW0012 an array has a wrong shape or type, or the arrays hold different
+            numbers of samples.
     """
-    arrays = _load(path)
     found: dict[str, Array] = {}
     for spec in inputs:
         name = spec.name if spec.name in arrays or len(inputs) > 1 else "x"
         if name not in arrays:
             raise UsageError(
                 "GW0011",
-                str(path),
+                place,
                 f"holds no array for the input {spec.name!r} (it holds: {', '.join(sorted(arrays)) or 'nothing'})",
                 f"save it with numpy.savez(file, **{{{spec.name!r}: array}})",
             )
-        found[spec.name] = _shaped(path, spec, arrays[name])
+        found[spec.name] = _shaped(place, spec, arrays[name])
     counts = {len(array) for array in found.values()}
     labels: npt.NDArray[np.integer] | None = None
     if "y" in arrays and "y" not in found:
         if arrays["y"].dtype.kind not in "iu":
-            raise _wrong(path, "y", f"labels are integers, not {arrays['y'].dtype}", "save class numbers")
+            raise _wrong(place, "y", f"labels are integers, not {arrays['y'].dtype}", "save class numbers")
         labels = arrays["y"].reshape(-1).astype(np.int64)
         counts.add(len(labels))
     if len(counts) > 1 or 0 in counts:
         raise _wrong(
-            path, "arrays", f"the arrays hold {sorted(counts)} samples", "give every array the same number, >= 1"
+            place, "arrays", f"the arrays hold {sorted(counts)} samples", "give every array the same number, >= 1"
         )
     return Samples(found, labels)
+
+
+def noise(inputs: Sequence[TensorSpec], seed: int, count: int = 4) -> Samples:
+    """``count`` samples of standard normal noise, for where values do not matter; integers get small magnitudes."""
+    rng = np.random.default_rng(seed)
+    arrays = {}
+    for spec in inputs:
+        values = rng.standard_normal((count, *spec.shape))
+        arrays[spec.name] = (values if np.dtype(spec.dtype).kind == "f" else np.abs(values)).astype(spec.dtype)
+    return Samples(arrays)
 
 
 def _load(path: Path) -> dict[str, Array]:
@@ -112,7 +135,7 @@ def _load(path: Path) -> dict[str, Array]:
         ) from None
 
 
-def _shaped(path: Path, spec: TensorSpec, array: Array) -> Array:
+def _shaped(place: str, spec: TensorSpec, array: Array) -> Array:
     shape, batch = spec.shape, spec.shape[0] if spec.shape else 1
     if array.shape == shape:
         samples = array[None]
@@ -125,7 +148,7 @@ def _shaped(path: Path, spec: TensorSpec, array: Array) -> Array:
     else:
         wanted = ", ".join(["samples", *map(str, shape[1:] if batch == 1 else shape)])
         raise _wrong(
-            path,
+            place,
             spec.name,
             f"the array has shape {array.shape}, the model wants {shape}",
             f"save an array of shape ({wanted})",
@@ -139,7 +162,7 @@ def _shaped(path: Path, spec: TensorSpec, array: Array) -> Array:
         exact = cast is not None and bool(np.array_equal(cast, samples))
     if not exact:
         raise _wrong(
-            path,
+            place,
             spec.name,
             f"{array.dtype} values do not all exist in the model's {wanted_type}",
             f"convert the array to {wanted_type}",
@@ -147,5 +170,5 @@ def _shaped(path: Path, spec: TensorSpec, array: Array) -> Array:
     return samples.astype(wanted_type)
 
 
-def _wrong(path: Path, what: str, reason: str, action: str) -> UsageError:
-    return UsageError("GW0012", f"{path}: {what}", reason, action)
+def _wrong(place: str, what: str, reason: str, action: str) -> UsageError:
+    return UsageError("GW0012", f"{place}: {what}", reason, action)
