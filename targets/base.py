@@ -174,6 +174,11 @@ class Target(abc.ABC):
     def supported_layers(cls) -> Mapping[str, str]:
         """Operator name -> note ("" when unrestricted), for the README's generated table."""
 
+    @classmethod
+    def options(cls) -> Mapping[str, str]:
+        """Option name -> what it does: what ``--set`` may say to this family."""
+        return {}
+
     @abc.abstractmethod
     def check(self, model: QuantizedModel) -> list[Finding]:
         """Every layer the target cannot place, all at once."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ __all__ = ["command"]
 @target_options
 @click.option("-o", "--out", type=click.Path(path_type=Path), metavar="DIR", required=True, help="Artefact folder.")
 @click.option("--synth", is_flag=True, help="Run the vendor's tools after the build and report what they measure.")
-@click.option("--jobs", type=click.IntRange(1), default=1, show_default=True, help="Processes a tool may use.")
+@click.option("--jobs", type=click.IntRange(1), help="Threads that libraries and tools may use; default: theirs.")
 @model_options
 @quantize_options
 @verb
@@ -44,18 +45,18 @@ def command(
     from gatewright.compiler.errors import ExitCode, UsageError, highest_priority
     from gatewright.compiler.reports.tables import show_targets
 
+    if jobs is not None:
+        os.environ.update({"OMP_NUM_THREADS": str(jobs), "TVM_NUM_THREADS": str(jobs)})
     if not targets:
         raise UsageError("GW0013", "-t", "no target is named", "add e.g. -t cpu", "list them with 'gatewright targets'")
     request = request_of(model, options)
     chosen = targets_named(targets)
     check_replaceable(out)
+    if synth:
+        settings = (*settings, "synth=true")
     ready = prepare(request, progress)
     results = planned(chosen, ready, settings, progress)
     write(out, ready, list(zip(chosen, results, strict=True)), request, progress, parse_settings(settings))
     rows = target_rows(results)
-    if synth:
-        from gatewright.compiler.cli.synthesis import synthesize
-
-        synthesize(out, chosen, results, rows, jobs, progress)
     codes = [ExitCode.OK if result.error is None else result.error.exit_code for result in results]
     return Outcome(rows, lambda console: show_targets(console, rows, out), highest_priority(codes))

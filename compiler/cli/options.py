@@ -158,8 +158,34 @@ def parse_settings(texts: Sequence[str]) -> dict[str, Any]:
     return settings
 
 
-def settings_for(family: str, settings: Mapping[str, Any], families: Sequence[str]) -> dict[str, Any]:
-    """The settings that concern one target family: its own ``family.key`` ones and those without a family."""
-    chosen = {key: value for key, value in settings.items() if key.partition(".")[0] not in families}
-    prefix = family + "."
-    return chosen | {key.removeprefix(prefix): value for key, value in settings.items() if key.startswith(prefix)}
+def settings_for(settings: Mapping[str, Any], known: Mapping[str, Mapping[str, str]]) -> dict[str, dict[str, Any]]:
+    """Hand every setting to the families it concerns.
+
+    Args:
+        settings: by ``family.key``, or by ``key`` alone: then every family that has the option takes it.
+        known: family -> its options, of the families that take part.
+
+    Returns:
+        Family -> its own settings.
+
+    Raises:
+        UsageError: GW0018 on a setting nobody takes.
+    """
+    chosen: dict[str, dict[str, Any]] = {family: {} for family in known}
+    for name, value in settings.items():
+        family, dot, key = name.partition(".")
+        takers = [f for f, options in known.items() if name in options]
+        if dot and family in known:
+            chosen[family][key] = value
+        elif takers:
+            for taker in takers:
+                chosen[taker].setdefault(name, value)
+        else:
+            listed = [f"{f}.{option}" for f, options in known.items() for option in options]
+            raise UsageError(
+                "GW0018",
+                f"--set {name}",
+                "no target here has this option",
+                f"use one of: {', '.join(listed) or 'none'}",
+            )
+    return chosen

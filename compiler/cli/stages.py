@@ -66,13 +66,9 @@ def planned(
     Raises:
         UsageError: a setting that is no KEY=VALUE.
     """
-    from gatewright.compiler.plugins import families
-
-    values = parse_settings(settings)
-    return [
-        plan_target(target, ready.model, settings_for(target.name.family, values, list(families())), progress)
-        for target in targets
-    ]
+    known = {target.name.family: target.options() for target in targets}
+    by_family = settings_for(parse_settings(settings), known)
+    return [plan_target(target, ready.model, by_family[target.name.family], progress) for target in targets]
 
 
 def finding_row(finding: Finding) -> dict[str, Any]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -21,27 +22,32 @@ def command(family: str | None, progress: Progress) -> Outcome:
     """List what can be built for; FAMILY shows one family with the operators it takes."""
     from gatewright.compiler.plugins import families, family_class
 
-    rows = []
+    rows: list[dict[str, Any]] = []
     for name in [family] if family else families():
         chosen = family_class(name)
         rows += [{"target": target, "family": name, "description": text} for target, text in chosen.variants()]
     layers = dict(family_class(family).supported_layers()) if family else {}
-    for row in rows:
-        if layers:
-            row["layers"] = layers  # type: ignore[assignment]
+    options = dict(family_class(family).options()) if family else {}
+    if family:
+        rows = [{**row, "layers": layers, "options": options} for row in rows]
 
     def render(console: Console) -> None:
-        from rich.table import Table
-
-        table = Table("target", "what it is", box=None, pad_edge=False)
-        for row in rows:
-            table.add_row(row["target"], row["description"])
-        console.print(table)
-        if layers:
-            console.print()
-            operators = Table("layer", "note", box=None, pad_edge=False)
-            for layer, note in layers.items():
-                operators.add_row(layer, note)
-            console.print(operators)
+        show(console, ("target", "what it is"), {row["target"]: row["description"] for row in rows})
+        if family:
+            show(console, ("layer", "note"), layers)
+            show(console, ("--set", "what it does"), options)
 
     return Outcome(rows, render)
+
+
+def show(console: Console, columns: tuple[str, str], lines: Mapping[str, str]) -> None:
+    """A table of two columns, if it has a line."""
+    from rich.table import Table
+
+    if not lines:
+        return
+    table = Table(*columns, box=None, pad_edge=False)
+    for name, text in lines.items():
+        table.add_row(name, text)
+    console.print(table)
+    console.print()
