@@ -1,8 +1,8 @@
 """Schema of ``manifest.json``: what the artefact writer writes and the run-time loader believes.
 
-The manifest names every file of the artefact with its sha256, so a changed, lost or added file is found on load. It
-holds nothing that depends on the machine, the clock or the folder's own place: same input, options and seed give the
-same bytes, and the folder can be moved.
+The manifest names every file of the artefact with its sha256, so a changed or lost file is found on load. It holds
+nothing that depends on the machine, the clock or the folder's own place: same input, options and seed give the same
+bytes, and the folder can be moved.
 
 Layout of an artefact (design section 5)::
 
