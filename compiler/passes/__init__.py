@@ -1,0 +1,1 @@
+"""Passes over Relax, one a file; :func:`gatewright.compiler.passes.pipeline.simplify` runs them checked."""
