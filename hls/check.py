@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-from collections import Counter
-
 from gatewright.compiler.integer.graph import IntegerGraph
-from gatewright.compiler.integer.layers import LAYER_TYPES, Add, Input
+from gatewright.compiler.integer.layers import LAYER_TYPES, Input
 
-__all__ = ["MAX_READERS", "PLACED", "check_graph"]
-
-MAX_READERS = 7
-"""hls4ml clones a stream at most this often (``vivado:clone_output``)."""
+__all__ = ["PLACED", "check_graph"]
 
 PLACED: dict[str, str] = {
     "conv2d": "groups other than depthwise become a block-diagonal kernel, dilation a kernel with zeros",
@@ -32,19 +27,14 @@ PLACED: dict[str, str] = {
 """Operators the lowering places, with a note."""
 
 
-def check_graph(graph: IntegerGraph, io_type: str = "io_stream", backend: str = "Vitis") -> list[tuple[str, str, str]]:
+def check_graph(graph: IntegerGraph, backend: str = "Vitis") -> list[tuple[str, str, str]]:
     """Every layer that cannot be placed.
 
     Returns:
         (layer, reason, suggestion), in the order of the graph; empty when everything can be placed.
     """
     findings = []
-    readers = Counter(name for layer in graph for name in layer.inputs)
-    for name in graph.outputs:
-        readers[name] += 1
     for layer in graph:
-        if isinstance(layer, Add) and len(layer.inputs) == 1:
-            readers[layer.inputs[0]] += 1
         if layer.op not in PLACED or layer.op not in LAYER_TYPES:
             findings.append((layer.name, f"no HLS form of the operator {layer.op}", "keep it in the float tail"))
         if isinstance(layer, Input) and len(layer.output.shape) > 1 and layer.output.shape[0] != 1:
@@ -55,19 +45,11 @@ def check_graph(graph: IntegerGraph, io_type: str = "io_stream", backend: str = 
                     f"give --input-shape {layer.name}:[1,...]",
                 )
             )
-        if io_type == "io_stream" and readers[layer.name] > MAX_READERS:
-            findings.append(
-                (
-                    layer.name,
-                    f"{readers[layer.name]} layers read it; hls4ml copies a stream at most {MAX_READERS} times",
-                    "insert an identity between groups of readers, or choose io_parallel",
-                )
-            )
     if backend == "VivadoAccelerator" and (len(graph.inputs) != 1 or len(graph.outputs) != 1):
         findings.append(
             (
                 graph.inputs[0].name if graph.inputs else "inputs",
-                f"the board wrapper has one input and one output, the graph {len(graph.inputs)} and {len(graph.outputs)}",
+                f"the board wrapper has one input and one output, not {len(graph.inputs)} and {len(graph.outputs)}",
                 "choose the part instead of the board (backend Vitis or Vivado)",
             )
         )

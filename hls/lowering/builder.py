@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -17,14 +18,20 @@ from gatewright.compiler.integer.tensor import IntArray
 from gatewright.hls.exact import exact_type
 from gatewright.hls.layout import Positions, Wire, canonical_index, canonical_shape
 
-__all__ = ["Builder", "binary_point"]
+__all__ = ["MAX_READERS", "Builder", "binary_point"]
 
 _RESERVED = frozenset(
-    "alignas alignof and asm auto bool break case catch char class const constexpr continue decltype default delete do "
-    "double else enum explicit export extern false float for friend goto if inline input int long mutable namespace new "
-    "not nullptr operator or private protected public register return short signed sizeof static struct switch template "
-    "this throw true try typedef typeid typename union unsigned using virtual void volatile while xor".split()
+    """
+    alignas alignof and asm auto bool break case catch char class const constexpr continue decltype default delete do
+    double else enum explicit export extern false float for friend goto if inline input int long mutable namespace
+    new not nullptr operator or private protected public register return short signed sizeof static struct switch
+    template this throw true try typedef typeid typename union unsigned using virtual void volatile while xor
+    """.split()
 )
+"""C++ keywords, and ``input``, which hls4ml reserves."""
+
+MAX_READERS = 7
+"""hls4ml clones a stream at most this often (``vivado:clone_output``)."""
 
 
 def binary_point(scale: float) -> int:
@@ -57,6 +64,8 @@ class Builder:
         self.comments: dict[str, str] = {}
         self.shallow: set[str] = set()
         self._names: set[str] = set()
+        self._readers: Counter[str] = Counter()
+        self._copies: dict[str, Wire] = {}
 
     # -- names and types ---------------------------------------------------------------------------------------------
 
@@ -100,6 +109,7 @@ class Builder:
         reuse_factor: int = 1,
     ) -> Wire:
         """Append one hls4ml layer; ``out.name`` is ignored and chosen here."""
+        inputs = [self.tap(layer, wire) for wire in inputs]
         name = self.name(layer.name + suffix)
         self.layers.append(
             {
@@ -117,6 +127,21 @@ class Builder:
         self.origin[name] = layer.name
         self.comments[name] = comment
         return replace(out, name=name)
+
+    def tap(self, layer: Layer, wire: Wire) -> Wire:
+        """``wire`` for one more reader: the last copy hls4ml can make of a stream feeds all further readers."""
+        if not self.stream:
+            return wire
+        while wire.name in self._copies:
+            wire = replace(wire, name=self._copies[wire.name].name)
+        self._readers[wire.name] += 1
+        if self._readers[wire.name] == MAX_READERS:
+            # This reader is not the copy's maker: its slot goes to the copy, and it reads the copy.
+            self._readers[wire.name] = MAX_READERS + 1
+            copy = self.recast(layer, "_copy", wire, wire.interval)
+            self._copies[wire.name] = copy
+            return self.tap(layer, replace(wire, name=copy.name))
+        return wire
 
     def custom(
         self,

@@ -84,6 +84,7 @@ def design(graph: IntegerGraph, rows: Sequence[Mapping[str, Any]], io_type: str)
         if z or wire.name in taken:
             # The port carries q, not q - z; and a wire leaves through one port only.
             wire = builder.recast(layer, "_q", wire, wire.interval, offset=z)
+        wire = builder.tap(layer, wire)
         taken.add(wire.name)
         made.outputs.append(Port(name, wire))
     return made
