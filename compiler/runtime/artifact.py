@@ -122,10 +122,8 @@ class Artifact:
         return dict(self._runner(quantize_inputs(self.model.integer, sample)))
 
     def _sample(self, sample: Mapping[str, Array]) -> Tensors:
-        if self.model.tail is None:
-            results = self._runner(sample)
-        else:
-            results = execute(self.model.tail, self._integers(sample))
+        tail = self.model.tail
+        results = self._runner(sample) if tail is None else execute(tail, self._integers(sample))
         return {
             spec.name: np.asarray(results[spec.name]).astype(spec.dtype, copy=False).reshape(spec.shape)
             for spec in self.outputs
