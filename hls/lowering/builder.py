@@ -42,6 +42,17 @@ def binary_point(scale: float) -> int:
     return 1 - exponent
 
 
+def _reduced(multiplier: IntArray, shift: IntArray) -> tuple[IntArray, IntArray]:
+    """M and n without their common power of two: ``(acc * M + half) >> n`` is the same integer, in fewer bits.
+
+    Exact also at n = 0: ``(acc * 2^n + 2^(n-1)) >> n == acc``. Power-of-two multipliers (profile ``fixed``, average
+    pools of 2^k elements) become 1, a plain shift.
+    """
+    zeros = np.where(multiplier == 0, shift, np.log2(np.maximum(multiplier & -multiplier, 1)).astype(np.int64))
+    common = np.minimum(zeros, shift)
+    return multiplier >> common, shift - common
+
+
 class Builder:
     """Collects hls4ml layers, their configuration and the wire of every tensor of the integer graph.
 
@@ -194,7 +205,10 @@ class Builder:
             magnitude: proven bound of ``|acc * M| + half``.
             offset: the zero point, where the result leaves the design as q.
         """
-        multiplier, shift = multiplier.ravel().astype(np.int64), shift.ravel().astype(np.int64)
+        multiplier, shift = _reduced(multiplier.ravel().astype(np.int64), shift.ravel().astype(np.int64))
+        half = (1 << int(shift.max(initial=0))) >> 1
+        simple = x.interval.shifted(-zero_point).magnitude * int(multiplier.max(initial=0)) + half
+        magnitude = min(magnitude, simple)
         m_bits = max(1, int(multiplier.max(initial=0)).bit_length())
         n_bits = max(1, int(shift.max(initial=0)).bit_length())
         out = replace(
@@ -209,8 +223,8 @@ class Builder:
             },
             {
                 "centred_t": exact_type(Interval(min(-1, x.interval.low - zero_point), x.interval.high - zero_point)),
-                # One bit above the proof: the rounding constant alone may reach 2^61.
-                "product_t": exact_type(Interval(-magnitude - 1, max(magnitude, (1 << int(shift.max())) , 1))),
+                # 2 * half too: the kernel makes half from 1 << shift.
+                "product_t": exact_type(Interval(-magnitude - 1, max(magnitude, 2 * half, 1))),
             },
             {"multiplier": (multiplier, m_bits, False), "shift": (shift, n_bits, False)},
             reuse_factor=self.reuse(layer.name, x.channels),
