@@ -1,48 +1,82 @@
-"""The road through the front end (first form: no checks yet)."""
+"""The road through the front end: bytes, wire check, parse, decode, order, static shapes, sweep, Relax."""
 
 from __future__ import annotations
 
 import hashlib
 from collections import Counter
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import onnx
-from onnx.helper import tensor_dtype_to_np_dtype
 
-from gatewright.compiler.floatgraph.graph import TensorSpec
+from gatewright.compiler.frontend.draft import Draft
+from gatewright.compiler.frontend.external import ExternalData
+from gatewright.compiler.frontend.files import read_model_bytes
+from gatewright.compiler.frontend.finite import check_finite
+from gatewright.compiler.frontend.header import opset_versions, parse
 from gatewright.compiler.frontend.limits import Limits
+from gatewright.compiler.frontend.reader import ModelReader
+from gatewright.compiler.frontend.shapes import input_specs
+from gatewright.compiler.frontend.structure import in_order
+from gatewright.compiler.frontend.sweep import Normal, sweep
+from gatewright.compiler.frontend.tensors import TensorReader
+from gatewright.compiler.frontend.wire import walk
 from gatewright.compiler.model import ImportedModel
 
-__all__ = ["run"]
+__all__ = ["normalise", "run"]
 
 
-def run(path: Path, input_shapes: dict[str, tuple[int, ...]], limits: Limits) -> ImportedModel:
+def normalise(
+    path: Path, input_shapes: Mapping[str, tuple[int, ...]], limits: Limits
+) -> tuple[Normal, Mapping[str, object]]:
+    """Everything before tvm: the normalised graph and the facts about the file.
+
+    Raises:
+        FrontendError, GraphError, LimitError: see :func:`gatewright.compiler.frontend.import_model`.
+    """
+    data = read_model_bytes(path, limits)
+    place = str(path)
+    walk(data, place, limits)
+    model = parse(data, place)
+    opsets = opset_versions(model.opset_import, place)
+    facts = _facts(data, model, opsets)
+    del data
+    # Before any weight is decoded: what only the user can repair is said first.
+    inputs = input_specs(model.graph, {tensor.name for tensor in model.graph.initializer}, input_shapes, limits)
+    reader = ModelReader(model, TensorReader(ExternalData(path.parent, limits), limits), opsets)
+    nodes, constants = reader.graph()
+    outputs = tuple(value.name for value in model.graph.output)
+    ordered = in_order(nodes, {*constants, *(spec.name for spec in inputs)}, outputs, place)
+    check_finite(ordered, constants)
+    draft = Draft(inputs, outputs, ordered, constants, reader.functions())
+    return sweep(draft, limits, reader.narrow), facts
+
+
+def run(path: Path, input_shapes: Mapping[str, tuple[int, ...]], limits: Limits) -> ImportedModel:
     """See :func:`gatewright.compiler.frontend.import_model`."""
-    data = path.read_bytes()
-    model = onnx.load_model_from_string(data)
-    initializers = {i.name for i in model.graph.initializer}
-    inputs = []
-    for value in model.graph.input:
-        if value.name in initializers:
-            continue
-        kind = value.type.tensor_type
-        shape = input_shapes.get(value.name) or tuple(d.dim_value or 1 for d in kind.shape.dim)
-        inputs.append(TensorSpec(value.name, shape, str(tensor_dtype_to_np_dtype(kind.elem_type))))
-    opset = next(o.version for o in model.opset_import if o.domain in ("", "ai.onnx"))
+    normal, facts = normalise(path, input_shapes, limits)
     from gatewright.compiler.frontend.emit import emit
 
-    module = emit(model, {spec.name: spec.shape for spec in inputs}, opset)
-    result = module["main"].ret_ty
-    fields = list(result.fields) if hasattr(result, "fields") else [result]
-    outputs = tuple(
-        TensorSpec(value.name, tuple(int(d) for d in field.shape), str(field.dtype))
-        for value, field in zip(model.graph.output, fields, strict=True)
-    )
-    facts = {
-        "opset": opset,
-        "ir_version": model.ir_version,
+    return ImportedModel(path.stem, emit(normal), normal.inputs, normal.outputs, facts)
+
+
+def _facts(data: bytes, model: onnx.ModelProto, opsets: Mapping[str, int]) -> dict[str, object]:
+    return {
+        "opset": opsets[""],
+        "opsets": {domain or "ai.onnx": version for domain, version in sorted(opsets.items())},
+        "ir_version": int(model.ir_version),
         "producer": f"{model.producer_name} {model.producer_version}".strip(),
         "sha256": hashlib.sha256(data).hexdigest(),
-        "operators": dict(sorted(Counter(node.op_type for node in model.graph.node).items())),
+        "file_bytes": len(data),
+        "operators": dict(sorted(Counter(_operators(model.graph)).items())),
     }
-    return ImportedModel(path.stem, module, tuple(inputs), outputs, facts)
+
+
+def _operators(graph: Any) -> Iterator[str]:
+    """Operator of every node, those of subgraphs included; the wire check has bounded the depth."""
+    for node in graph.node:
+        yield f"{node.domain}:{node.op_type}" if node.domain not in ("", "ai.onnx") else node.op_type
+        for attribute in node.attribute:
+            if attribute.HasField("g"):
+                yield from _operators(attribute.g)

@@ -1,0 +1,96 @@
+"""Which ONNX operators the compiler takes, and what to say about the others."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import onnx
+from onnx import helper
+
+from gatewright.compiler.frontend.draft import Function, Node
+from gatewright.compiler.frontend.external import ExternalData
+from gatewright.compiler.frontend.infer import schema_of, to_proto
+from gatewright.compiler.frontend.reader import ModelReader
+from gatewright.compiler.frontend.scope import Scope, UnsupportedError
+from gatewright.compiler.frontend.tensors import TensorReader
+
+__all__ = ["SUPPORTED", "definition", "refusal"]
+
+# ONNX's own operators that reach TVM's importer after the rewrites: name -> restriction.
+_NAMES = """
+    Abs Acos Acosh Add And ArgMax ArgMin Asin Asinh Atan Atanh AveragePool BatchNormalization BitwiseAnd BitwiseNot
+    BitwiseOr BitwiseXor BitShift Cast Ceil Clip Concat ConstantOfShape Conv ConvTranspose Cos Cosh CumSum
+    DepthToSpace DequantizeLinear Div Einsum Elu Equal Erf Exp Expand Flatten Floor Gather GatherElements GatherND
+    Gelu Gemm GlobalAveragePool GlobalMaxPool Greater GreaterOrEqual GroupNormalization HardSigmoid HardSwish
+    InstanceNormalization IsInf IsNaN LayerNormalization LeakyRelu Less LessOrEqual Log LogSoftmax LRN MatMul Max
+    MaxPool Mean Min Mish Mod Mul Neg Not OneHot Or Pad Pow PRelu QuantizeLinear Range Reciprocal ReduceL1 ReduceL2
+    ReduceLogSum ReduceLogSumExp ReduceMax ReduceMean ReduceMin ReduceProd ReduceSum ReduceSumSquare Relu Reshape
+    Resize Round ScatterElements ScatterND Selu Sigmoid Sign Sin Sinh Slice Softmax Softplus Softsign SpaceToDepth
+    Split Sqrt Squeeze Sub Sum Tan Tanh ThresholdedRelu Tile TopK Transpose Trilu Unsqueeze Where Xor
+"""
+SUPPORTED: Mapping[str, str] = dict.fromkeys(_NAMES.split(), "")
+
+_STATEFUL = frozenset({"LSTM", "GRU", "RNN"})
+_LOOPS = frozenset({"Loop", "Scan", "SequenceMap"})
+_RANDOM = frozenset(
+    {"Bernoulli", "Multinomial", "RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike"}
+)
+_DATA_DEPENDENT = frozenset({"Compress", "NonMaxSuppression", "NonZero", "Unique"})
+
+
+def refusal(node: Node) -> UnsupportedError:
+    """Why the operator of ``node`` is not supported, and what can be done."""
+    if node.domain:
+        return UnsupportedError(
+            f"operators of the domain {node.domain!r} are not known",
+            "replace it by ONNX's own operators, or ship it as a function inside the model",
+        )
+    if node.op in _STATEFUL:
+        return UnsupportedError(
+            "recurrent operators are not supported",
+            "unroll the recurrence over its fixed number of steps before export",
+        )
+    if node.op in _LOOPS:
+        return UnsupportedError("loops are not supported", "unroll the loop before export (torch: trace, not script)")
+    if node.op in _RANDOM:
+        return UnsupportedError("random operators are not supported", "export the model in inference mode")
+    if node.op in _DATA_DEPENDENT:
+        return UnsupportedError(
+            "the shape of its output depends on the data", "cut the model before this node and do the rest on the host"
+        )
+    if schema_of(node) is None:
+        return UnsupportedError(
+            f"opset {node.version} of ONNX defines no such operator", "check the operator's name and the model's opset"
+        )
+    return UnsupportedError("the operator is not supported", "replace it by simpler operators before export")
+
+
+def definition(node: Node, scope: Scope) -> Function | None:
+    """ONNX's own definition of the operator through simpler ones, where it has one."""
+    schema = None if node.domain else schema_of(node)
+    if schema is None:
+        return None
+    body: bytes | None = None
+    if schema.has_context_dependent_function:
+        types = [
+            helper.make_tensor_type_proto(
+                helper.np_dtype_to_tensor_dtype(np.dtype(scope.dtype(name))), scope.shape(name)
+            ).SerializeToString()
+            if name
+            else b""
+            for name in node.inputs
+        ]
+        body = schema.get_context_dependent_function(to_proto(node).SerializeToString(), types)
+    elif schema.has_function:
+        body = schema.function_body.SerializeToString()
+    if not body:
+        return None
+    proto = onnx.FunctionProto.FromString(body)
+    version = next((o.version for o in proto.opset_import if o.domain == ""), node.version)
+    # ONNX's own text: it holds no external data, so the folder is never read.
+    reader = ModelReader(
+        onnx.ModelProto(), TensorReader(ExternalData(Path(), scope.limits), scope.limits), {"": version}
+    )
+    return reader.function(proto, ("", node.op, ""), {"": version})
