@@ -16,7 +16,7 @@ from gatewright.compiler.floatgraph.graph import TensorSpec
 from gatewright.compiler.model import ImportedModel, QuantizedModel
 
 if TYPE_CHECKING:
-    from gatewright.compiler.passes.pipeline import PassRecord
+    from gatewright.compiler.passes.record import PassRecord
     from gatewright.compiler.quantize.options import QuantizeOptions
     from gatewright.targets.base import BuildPlan, Estimate, Finding, Target
 

@@ -57,7 +57,7 @@ def translate(error: OSError | MemoryError) -> GatewrightError | None:
         )
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
         return UsageError("GW0002", place, "permission denied", "check who owns it, or name another place with -o")
-    if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG, errno.ELOOP):
+    if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ENAMETOOLONG, errno.ELOOP):
         return UsageError("GW0003", place, (error.strerror or "cannot be opened").lower(), "check the name")
     return None
 

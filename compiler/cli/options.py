@@ -183,7 +183,7 @@ def settings_for(settings: Mapping[str, Any], known: Mapping[str, Mapping[str, s
         else:
             listed = [f"{f}.{option}" for f, options in known.items() for option in options]
             raise UsageError(
-                "GW0018",
+                "GW0019",
                 f"--set {name}",
                 "no target here has this option",
                 f"use one of: {', '.join(listed) or 'none'}",
