@@ -47,7 +47,7 @@ def plain(value: Any) -> Attribute:
     if isinstance(value, (tirx.IntImm, tirx.FloatImm)):
         return value.value
     if isinstance(value, relax.ShapeExpr):
-        return tuple(plain(item) for item in value.values)
+        return tuple(plain(item) for item in list(value.values))
     if isinstance(value, ir.Tuple):
         return tuple(plain(item) for item in value.fields)
     if isinstance(value, (tvm_ffi.Array, tuple, list)):
@@ -64,10 +64,12 @@ def tensor_type(expression: relax.Expr) -> tuple[tuple[int, ...], str]:
     found = expression.ty
     if not isinstance(found, relax.TensorType) or found.shape is None:
         raise _not_static(expression)
-    shape = plain(found.shape)
-    if not isinstance(shape, tuple) or not all(isinstance(item, int) for item in shape):
+    if not isinstance(found.shape, relax.ShapeExpr):
         raise _not_static(expression)
-    return tuple(int(item) for item in shape), str(found.dtype.dtype)  # type: ignore[arg-type]
+    sizes = list(found.shape.values)
+    if not all(isinstance(size, tirx.IntImm) for size in sizes):
+        raise _not_static(expression)
+    return tuple(size.value for size in sizes), str(found.dtype.dtype)
 
 
 def _not_static(expression: relax.Expr) -> GraphError:

@@ -11,7 +11,7 @@ from tvm import ir, relax
 
 from gatewright.compiler.floatgraph.graph import Attribute, Node
 from gatewright.compiler.floatgraph.operators import OPERATORS
-from gatewright.compiler.floatgraph.relax_calls import attributes_of, operator_name, tensor_operands, tensor_type
+from gatewright.compiler.floatgraph.relax_calls import attributes_of, operator_name, tensor_type
 
 __all__ = ["array_of", "constant", "evaluate", "remake", "shape_of", "uniform_value"]
 

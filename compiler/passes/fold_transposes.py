@@ -44,7 +44,7 @@ class FoldTransposes:
 
 
 def _dequantized(scope: Scope, expression: relax.Expr) -> tuple[relax.Call, npt.NDArray[Any], int] | None:
-    """The ``dequantize`` of a constant that makes ``expression``, the constant, and the axis of its scale (-1: none)."""
+    """The ``dequantize`` of a constant that makes ``expression``, the constant, the axis of its scale (-1: none)."""
     call = scope.definition(expression, "dequantize")
     if call is None:
         return None

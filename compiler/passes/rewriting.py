@@ -40,7 +40,7 @@ class Scope:
     # What a rule asks.
 
     def definition(self, expression: relax.Expr, *ops: str) -> relax.Call | None:
-        """The call that makes ``expression``, if it is a call of one of ``ops`` (of any operator when none is given)."""
+        """The call that makes ``expression``, if it is a call of one of ``ops`` (of any operator if none is given)."""
         value = self._values.get(expression, expression) if isinstance(expression, relax.Var) else expression
         if not isinstance(value, relax.Call):
             return None
@@ -93,6 +93,12 @@ class Scope:
             self._uses[new] += self._uses[old]
         return new
 
+    def keep(self, var: relax.Var, value: relax.Expr) -> relax.Expr:
+        """A binding nothing happened to: the same objects, so that no type is inferred again."""
+        self._bindings.append((var, value))
+        self._values[var] = value
+        return var
+
     def live(self, result: relax.Expr) -> list[tuple[relax.Var, relax.Expr]]:
         """The bindings ``result`` needs, in order."""
         wanted = set(_variables(result))
@@ -120,12 +126,16 @@ def rewrite(module: ir.IRModule, rules: Mapping[str, Rule]) -> ir.IRModule:
     known: dict[relax.Var, relax.Expr] = {param: param for param in main.params}
     changed = False
     for binding in bindings:
-        value = scope.typed(_substitute(binding.value, known))
+        original = binding.value
+        value = _substitute(original, known)
+        same = value is original
         scope.name = binding.var.name
-        replaced = _apply(rules, scope, value)
-        # `y: Tensor = x` names a value twice; reading it as such is no change
+        replaced = _apply(rules, scope, value if same else scope.typed(value))
         changed |= replaced is not None
-        known[binding.var] = scope.bind(binding.var, value if replaced is None else replaced)
+        if same and replaced is None and not isinstance(value, _NEEDS_NO_NAME):
+            known[binding.var] = scope.keep(binding.var, value)
+        else:
+            known[binding.var] = scope.bind(binding.var, value if replaced is None else replaced)
     result = _substitute(main.body.body, known)
     kept = scope.live(result)
     if not changed and len(kept) == sum(not isinstance(b.value, relax.Var) for b in bindings):
@@ -163,14 +173,18 @@ def _substitute(expression: relax.Expr, known: Mapping[relax.Var, relax.Expr]) -
     if isinstance(expression, relax.Var):
         return known[expression]
     if isinstance(expression, relax.Call):
-        operands = [_substitute(operand, known) for operand in expression.args]
-        if all(a is b or a.same_as(b) for a, b in zip(operands, expression.args, strict=True)):
+        old = list(expression.args)
+        operands = [_substitute(operand, known) for operand in old]
+        if all(a is b or a.same_as(b) for a, b in zip(operands, old, strict=True)):
             return expression
         return relax.Call(expression.op, operands, expression.attrs, expression.ty_args, expression.span)
     if isinstance(expression, ir.Tuple):
-        return ir.Tuple([_substitute(field, known) for field in expression.fields])
+        old = list(expression.fields)
+        fields = [_substitute(field, known) for field in old]
+        return expression if all(a.same_as(b) for a, b in zip(fields, old, strict=True)) else ir.Tuple(fields)
     if isinstance(expression, relax.TupleGetItem):
-        return relax.TupleGetItem(_substitute(expression.tuple_value, known), expression.index)
+        source = _substitute(expression.tuple_value, known)
+        return expression if source.same_as(expression.tuple_value) else relax.TupleGetItem(source, expression.index)
     return expression
 
 
@@ -185,7 +199,7 @@ def _function(
         if var in inside and var not in leaving:
             leaving[var] = relax.Var("gv", var.ty)
             block.append(relax.VarBinding(leaving[var], var))
-    keep = {var: var for var in _variables(result) if var not in leaving}
+    keep = {var: var for var in _variables(result)}
     body = relax.SeqExpr([relax.DataflowBlock(block)], _substitute(result, {**keep, **leaving}))
     builder = relax.BlockBuilder()
     return relax.Function(main.params, builder.normalize(body), main.ret_ty, True, main.attrs)

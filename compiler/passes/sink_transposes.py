@@ -15,10 +15,12 @@ from gatewright.compiler.passes.rewriting import Rule, Scope, rewrite
 
 __all__ = ["SinkTransposes"]
 
-_UNARY = """abs acos acosh asin asinh astype atan atanh ceil clip cos cosh erf exp floor log negative nn.gelu nn.gelu_tanh
-nn.leakyrelu nn.relu nn.relu6 nn.selu nn.silu nn.softplus round rsqrt sigmoid sign sin sinh sqrt square tan tanh
-trunc""".split()
-_BINARY = "add subtract multiply divide power maximum minimum".split()
+_UNARY = (
+    "abs", "acos", "acosh", "asin", "asinh", "astype", "atan", "atanh", "ceil", "clip", "cos", "cosh", "erf", "exp",
+    "floor", "log", "negative", "nn.gelu", "nn.gelu_tanh", "nn.leakyrelu", "nn.relu", "nn.relu6", "nn.selu", "nn.silu",
+    "nn.softplus", "round", "rsqrt", "sigmoid", "sign", "sin", "sinh", "sqrt", "square", "tan", "tanh", "trunc",
+)  # fmt: skip
+_BINARY = ("add", "subtract", "multiply", "divide", "power", "maximum", "minimum")
 
 _Axes = tuple[int, ...]
 

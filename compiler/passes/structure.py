@@ -13,10 +13,11 @@ from gatewright.compiler.floatgraph.relax_calls import operator_name, tensor_typ
 __all__ = ["RULES", "count_nodes", "verify"]
 
 # Operators whose operands must agree in element type.
-_SAME_DTYPE = frozenset(
-    "add subtract multiply divide power maximum minimum matmul nn.conv1d nn.conv2d nn.conv1d_transpose "
-    "nn.conv2d_transpose nn.prelu equal less less_equal greater greater_equal not_equal".split()
-)
+_SAME_DTYPE = frozenset((
+    "add", "subtract", "multiply", "divide", "power", "maximum", "minimum", "matmul", "nn.conv1d", "nn.conv2d",
+    "nn.conv1d_transpose", "nn.conv2d_transpose", "nn.prelu", "equal", "less", "less_equal", "greater", "greater_equal",
+    "not_equal",
+))  # fmt: skip
 
 
 def _bindings(module: ir.IRModule) -> Iterator[relax.Binding]:

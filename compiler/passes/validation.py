@@ -20,9 +20,9 @@ __all__ = ["BOUND", "compare", "outputs", "sample_inputs"]
 Array = npt.NDArray[Any]
 
 BOUND = 1e-5
-"""Largest allowed difference of a float output, relative to its tensor's largest magnitude (absolute where that is below
-one). A fold rounds each weight to float32 once, 6e-8 relative; depth and cancellation may amplify that a hundredfold.
-Both graphs run in float64, so the order of summation adds nothing."""
+"""Largest allowed difference of a float output, relative to its tensor's largest magnitude (absolute where that is
+below one). A fold rounds each weight to float32 once, 6e-8 relative; depth and cancellation may amplify that a
+hundredfold. Both graphs run in float64, so the order of summation adds nothing."""
 
 
 def sample_inputs(specs: tuple[TensorSpec, ...], seed: int) -> dict[str, Array]:
