@@ -4,26 +4,22 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from gatewright.hls.reuse import legal_reuse_factors as accepted_reuse_factors
 from gatewright.schedules.fpga.costs import Dsp, kernel_resources, uses_dsp
 from gatewright.schedules.fpga.cycles import IoType, Strategy, Timing, timing
 from gatewright.schedules.fpga.kernels import Kernel
+from gatewright.schedules.fpga.limits import PARTITION_LIMIT, UNROLL_LIMIT
 from gatewright.schedules.fpga.resources import Resources
-from gatewright.schedules.fpga.reuse import PARTITION_LIMIT, UNROLL_LIMIT, valid_reuse_factors
 
 __all__ = ["Choice", "choices", "illegal", "legal_reuse_factors", "make_choice"]
 
 
 @dataclass(frozen=True)
 class Choice:
-    """One folding of one kernel.
-
-    Attributes:
-        requantize_reuse: initiation interval of a beat in the requantization behind the product.
-    """
+    """One folding of one kernel, with what it costs."""
 
     strategy: Strategy
     reuse_factor: int
-    requantize_reuse: int
     timing: Timing
     resources: Resources
 
@@ -46,7 +42,7 @@ def legal_reuse_factors(kernel: Kernel, strategy: Strategy) -> tuple[int, ...]:
         # Product1 x Product2 are unrolled whatever the reuse factor is (nnet_dense_latency.h)
         unrolled = kernel.n_in if kernel.kind == "depthwise" else products
         return (1,) if unrolled <= UNROLL_LIMIT else ()
-    valid = valid_reuse_factors(kernel.n_in, kernel.n_out)
+    valid = accepted_reuse_factors(kernel.n_in, kernel.n_out)
     if kernel.kind == "depthwise":
         # the depthwise kernels loop over n_in products, not n_in x n_out (nnet_depthwise_product.h)
         valid = tuple(rf for rf in valid if rf <= kernel.n_in and kernel.n_in % rf == 0)
@@ -55,9 +51,12 @@ def legal_reuse_factors(kernel: Kernel, strategy: Strategy) -> tuple[int, ...]:
 
 
 def _divisors_of_beat(kernel: Kernel) -> tuple[int, ...]:
+    channels = kernel.channels_out
+    if kernel.kind == "window" and kernel.multiplier_bits:
+        # the division behind a window sum has the time the window takes
+        return (max(1, min(kernel.window_positions, channels)),)
     if kernel.kind != "elementwise":
         return (1,)
-    channels = kernel.channels_out
     return tuple(rf for rf in range(1, channels + 1) if channels % rf == 0)
 
 
@@ -65,13 +64,8 @@ def make_choice(kernel: Kernel, strategy: Strategy, reuse_factor: int, io_type: 
     """Cycles and resources of one folding."""
     slow = uses_dsp(kernel.data_bits, kernel.weight_bits)
     times = timing(kernel, strategy, reuse_factor, io_type, slow)
-    # the requantization may take as long for a beat as the product in front of it
-    beat = reuse_factor if kernel.foldable or kernel.kind == "elementwise" else 1
-    if kernel.kind in ("pool", "global_pool"):
-        beat = kernel.window_positions
-    requantize_reuse = max(1, min(beat, kernel.channels_out))
-    resources = kernel_resources(kernel, strategy, reuse_factor, requantize_reuse, io_type, dsp)
-    return Choice(strategy, reuse_factor, requantize_reuse, times, resources)
+    resources = kernel_resources(kernel, strategy, reuse_factor, io_type, dsp)
+    return Choice(strategy, reuse_factor, times, resources)
 
 
 def choices(

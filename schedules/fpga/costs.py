@@ -81,13 +81,12 @@ def fifo(depth: int, width: int) -> Resources:
     return Resources(lut=50, ff=60, bram_18k=bram_18k(depth, width))
 
 
-def kernel_resources(
-    kernel: Kernel, strategy: Strategy, reuse_factor: int, requantize_reuse: int, io_type: IoType, dsp: Dsp
-) -> Resources:
-    """Resources of one kernel without its output stream; ``requantize_reuse`` is the initiation interval of the
-    requantization of one beat."""
+def kernel_resources(kernel: Kernel, strategy: Strategy, reuse_factor: int, io_type: IoType, dsp: Dsp) -> Resources:
+    """Resources of one kernel without its output stream."""
     if kernel.kind == "none":
         return Resources()
+    # the requantization of a beat takes as long as the product in front of it (hls/lowering/builder.py, reuse)
+    requantize_reuse = max(1, min(reuse_factor, kernel.channels_out)) if io_type == "io_stream" else 1
     parts = [_requantization(kernel, requantize_reuse, io_type, dsp)]
     if kernel.foldable:
         parts.append(
@@ -97,7 +96,7 @@ def kernel_resources(
             parts.append(_line_buffer(kernel))
         if kernel.padding_pixels and io_type == "io_stream":
             parts.append(Resources(lut=150, ff=60))
-    elif kernel.kind in ("pool", "global_pool"):
+    elif kernel.kind in ("pool", "window"):
         parts.append(_pool(kernel, io_type))
     elif kernel.kind == "move":
         parts.append(_move(kernel, io_type))
@@ -156,7 +155,7 @@ def _line_buffer(kernel: Kernel) -> Resources:
 def _requantization(kernel: Kernel, reuse: int, io_type: IoType, dsp: Dsp) -> Resources:
     """Rounding and clamping of every output of a beat; with ``multiplier_bits`` a multiplication before it."""
     channels = kernel.channels_out if io_type == "io_stream" else kernel.elements_out
-    if kernel.op in ("max_pool2d", "table", "transpose", "pad", "slice", "resize", "reshape"):
+    if kernel.op in ("max_pool2d", "table", "pad", "slice", "resize", "reshape"):
         return Resources()
     if not kernel.multiplier_bits:
         width = min(kernel.accumulator_bits, kernel.output_bits + 8)
@@ -177,8 +176,15 @@ def _pool(kernel: Kernel, io_type: IoType) -> Resources:
         lut = kernel.elements_in * kernel.accumulator_bits * 2
         return Resources(lut=lut, ff=kernel.elements_out * kernel.output_bits)
     a, acc, channels = kernel.data_bits, kernel.accumulator_bits, kernel.channels_in
+    if kernel.kind == "pool":
+        # hls4ml's: SRL line buffers, a tree of comparators (coefficients: csynth reports)
+        buffers = (kernel.kernel_rows - 1) * channels * a
+        compare = 2.9 * (kernel.window_positions - 1) * channels * a
+        return Resources(
+            lut=590 + math.ceil(compare + 3.2 * buffers), ff=184 + math.ceil(6.4 * buffers) + 3 * a * channels
+        )
     rows = total(_memory(kernel.row_pixels, a * channels) for _ in range(kernel.kernel_rows))
-    return rows + Resources(lut=590 + math.ceil(2.9 * acc * channels), ff=184 + 3 * acc * channels)
+    return rows + Resources(lut=590 + 5 * acc * channels, ff=184 + 3 * acc * channels)
 
 
 def _move(kernel: Kernel, io_type: IoType) -> Resources:

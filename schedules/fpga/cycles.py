@@ -7,10 +7,11 @@ group ``csynth``).
 =====================  ==========================================================================================
 ``conv_stream``        resource: the pixel loop is not pipelined; a pixel costs 4 cycles, a pixel that completes a
                        window reuse_factor + 6 (measured). latency: PIPELINE II=reuse_factor over all pixels.
-``dense_stream``       gather the beats, reuse_factor turns, + 3 to drain (measured); interval reuse_factor when
-                       one beat holds the input (the loop rewinds).
+``dense_stream``       a process gathers the beats into one; then reuse_factor turns, + 3 to drain (measured), one
+                       input every reuse_factor cycles (measured: the loop rewinds).
 ``dense_parallel``     latency: one result every reuse_factor cycles; depth 1 or 3 (LUT or DSP multiplier) + an
                        adder tree, three levels a cycle. resource: as dense_stream.
+``pool``               every input beat once, + 3 (measured).
 ``window``             hls/firmware/gatewright_window.h: every input beat once, then kernel positions a window.
 ``elementwise``        PIPELINE II=reuse_factor over the beats, + 3 (measured).
 ``move``               every beat in, then every beat (or element) out.
@@ -61,7 +62,7 @@ def cycle_model(kernel: Kernel, io_type: IoType) -> str:
         return "conv_stream" if io_type == "io_stream" else "conv_parallel"
     if kernel.kind == "dense":
         return "dense_stream" if io_type == "io_stream" else "dense_parallel"
-    return {"pool": "window", "global_pool": "window", "move": "move"}.get(kernel.kind, "elementwise")
+    return {"pool": "pool", "window": "window", "move": "move"}.get(kernel.kind, "elementwise")
 
 
 def _depth(kernel: Kernel, dsp: bool) -> int:
@@ -80,8 +81,11 @@ def timing(kernel: Kernel, strategy: Strategy, reuse_factor: int, io_type: IoTyp
     if io_type == "io_parallel":
         # array kernels: fully unrolled over the image, II = reuse_factor
         return Timing(reuse_factor, reuse_factor, 1, reuse_factor)
-    if kernel.kind in ("pool", "global_pool"):
-        return _window(kernel)
+    if kernel.kind == "window":
+        return _window(kernel, reuse_factor)
+    if kernel.kind == "pool":
+        busy = kernel.pixels_in + _DRAIN
+        return Timing(busy, busy, kernel.fill_pixels + _DRAIN, _DRAIN)
     if kernel.kind == "move":
         out = max(kernel.pixels_out, kernel.elements_out)
         busy = kernel.pixels_in + out + _DRAIN
@@ -95,8 +99,7 @@ def _product_stream(kernel: Kernel, strategy: Strategy, reuse_factor: int, dsp: 
     turn = reuse_factor + _DRAIN if strategy == "resource" else reuse_factor - 1 + depth
     if kernel.kind == "dense":
         gather = kernel.pixels_in if kernel.pixels_in > 1 else 0
-        interval = gather + turn if gather else reuse_factor
-        return Timing(interval, gather + turn, gather + turn, turn)
+        return Timing(max(gather + _DRAIN if gather else 1, reuse_factor), gather + turn, gather + turn, turn)
     columns = max(1, kernel.pixels_out // max(1, kernel.rows_out))
     # rows whose last input is the last row of the image: the final one and those the bottom padding makes
     last_rows = min(kernel.rows_out, 1 + kernel.pad_rows)
@@ -124,8 +127,8 @@ def _product_parallel(kernel: Kernel, strategy: Strategy, reuse_factor: int, dsp
     return Timing(interval, interval + _DRAIN, reuse_factor + _DRAIN, reuse_factor + _DRAIN)
 
 
-def _window(kernel: Kernel) -> Timing:
-    per_window = kernel.window_positions + _DRAIN
+def _window(kernel: Kernel, reuse_factor: int) -> Timing:
+    per_window = max(kernel.window_positions + _DRAIN, reuse_factor)
     busy = kernel.elements_in // max(1, kernel.channels_in) + kernel.pixels_out * per_window + 2 * kernel.rows_out
     columns = max(1, kernel.pixels_out // max(1, kernel.rows_out))
     tail = min(kernel.rows_out, 1 + kernel.pad_rows) * columns * per_window

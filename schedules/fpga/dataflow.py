@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from gatewright.compiler.integer.graph import IntegerGraph
-from gatewright.compiler.integer.layers import Input
+from gatewright.compiler.integer.layers import Input, Layer, Reshape, Transpose
+from gatewright.schedules.fpga.costs import fifo
 from gatewright.schedules.fpga.cycles import IoType, Timing
 from gatewright.schedules.fpga.kernels import Kernel, beats
+from gatewright.schedules.fpga.resources import Resources, total
 
-__all__ = ["fifo_depths", "latency_cycles"]
+__all__ = ["fifo_depths", "latency_cycles", "stream_resources"]
 
 _CHAIN_SLACK = 2
+_RENAMES = (Reshape, Transpose)
+"""Layers that only number elements anew: their tensor is their operand's stream."""
 
 
 def latency_cycles(graph: IntegerGraph, timings: Mapping[str, Timing], io_type: IoType) -> int:
@@ -42,19 +46,50 @@ def latency_cycles(graph: IntegerGraph, timings: Mapping[str, Timing], io_type: 
 def fifo_depths(graph: IntegerGraph, kernels: Mapping[str, Kernel], io_type: IoType) -> dict[str, int]:
     """Depth in beats of the stream every layer writes, inputs included; 0 where there is no stream.
 
-    A stream read once needs a row of slack at most: its writer waits, nothing else does. A stream read by several
-    layers (a skip connection) holds the whole image: then the copy to the long branch never waits for the short
-    one, so a join behind them cannot deadlock, whatever the branches do in between.
+    A stream needs a row of slack at most: its writer waits, nothing else does. Where several layers read one tensor
+    (a skip connection) hls4ml copies it, and keeps the whole image in every copy: then the copy to the long branch
+    never waits for the short one, so a join behind them cannot deadlock, whatever the branches do in between.
     """
     if io_type == "io_parallel":
         return {layer.name: 0 for layer in graph}
     depths = {}
     for layer in graph:
         image = beats(layer.output.shape)[0]
-        readers = graph.users(layer.name)
-        if len(readers) > 1 or (readers and layer.name in graph.outputs):
-            depths[layer.name] = image
-            continue
-        row = max((kernels[r.name].row_pixels for r in readers if r.name in kernels), default=1)
+        rows = [kernels[r.name].row_pixels for r in _readers(graph, layer.name) if r is not None]
+        row = max(rows, default=1)
         depths[layer.name] = min(image, max(_CHAIN_SLACK, row))
     return depths
+
+
+def _readers(graph: IntegerGraph, name: str) -> Iterator[Layer | None]:
+    """Every reading of the stream of tensor ``name``, through layers that only rename; None is the design's border."""
+    for user in graph.users(name):
+        if isinstance(user, _RENAMES):
+            yield from _readers(graph, user.name)
+        else:
+            yield from [user] * user.inputs.count(name)
+    for _ in range(graph.outputs.count(name)):
+        yield None
+
+
+def stream_resources(graph: IntegerGraph, layer: Layer, kernel: Kernel | None, depth: int) -> Resources:
+    """The stream ``layer`` writes, its whole-image copies, and the stream between padding and product.
+
+    Args:
+        graph: the integer graph.
+        layer: the writer.
+        kernel: of the layer; None for an input.
+        depth: of the stream in beats; 0 where there is none (``io_parallel``).
+    """
+    if not depth or isinstance(layer, _RENAMES):
+        return Resources()
+    image, channels = beats(layer.output.shape)
+    width = channels * layer.output.bits
+    parts = [fifo(depth, width)]
+    readers = sum(1 for _ in _readers(graph, layer.name))
+    if readers > 1:
+        parts += [fifo(image, width)] * readers
+    if kernel is not None and kernel.padding_pixels:
+        # hls4ml's zero-padding layer keeps its default depth, the whole padded image
+        parts.append(fifo(kernel.padding_pixels, kernel.channels_in * kernel.data_bits))
+    return total(parts)

@@ -28,13 +28,16 @@ from gatewright.compiler.integer.layers import (
     Reshape,
     Slice,
     Table,
+    Transpose,
 )
+from gatewright.compiler.integer.semantics import Interval, prove, value_ranges
 from gatewright.compiler.integer.tensor import IntArray
 
 __all__ = ["Kernel", "KernelKind", "beats", "kernels"]
 
-KernelKind = Literal["dense", "conv", "pointwise", "depthwise", "pool", "global_pool", "elementwise", "move", "none"]
-"""``move`` stores a whole tensor before it goes on (transpose, resize, slice); ``none`` costs nothing (reshape)."""
+KernelKind = Literal["dense", "conv", "pointwise", "depthwise", "pool", "window", "elementwise", "move", "none"]
+"""``pool`` is hls4ml's pooling (stride = kernel, no padding), ``window`` ours (hls/firmware); ``move`` stores a whole
+tensor before it goes on; ``none`` costs nothing (reshape, transpose)."""
 
 
 @dataclass(frozen=True)
@@ -102,11 +105,25 @@ def beats(shape: tuple[int, ...]) -> tuple[int, int]:
 
 
 def kernels(graph: IntegerGraph) -> tuple[Kernel, ...]:
-    """The kernels of all layers but inputs, in the graph's order."""
-    return tuple(_kernel(graph, layer) for layer in graph if not isinstance(layer, Input))
+    """The kernels of all layers but inputs, in the graph's order; widths are the proven ones."""
+    ranges, proofs = value_ranges(graph), prove(graph)
+    made = []
+    for layer in graph:
+        if isinstance(layer, Input):
+            continue
+        source = graph.operands(layer)[0]
+        # every tensor carries q - z (hls/firmware/gatewright_arithmetic.h)
+        data = _width(ranges[source.name].shifted(-source.output.zero_point))
+        accumulator = _width(proofs[layer.name].accumulator) if layer.name in proofs else data
+        made.append(_kernel(graph, layer, data, accumulator))
+    return tuple(made)
 
 
-def _kernel(graph: IntegerGraph, layer: Layer) -> Kernel:
+def _width(interval: Interval) -> int:
+    return interval.bits - int(interval.low >= 0)
+
+
+def _kernel(graph: IntegerGraph, layer: Layer, data_bits: int, accumulator_bits: int) -> Kernel:
     source = graph.operands(layer)[0]
     pixels_in, channels_in = beats(source.output.shape)
     pixels_out, channels_out = beats(layer.output.shape)
@@ -119,9 +136,8 @@ def _kernel(graph: IntegerGraph, layer: Layer) -> Kernel:
         rows_out=layer.output.shape[2] if len(layer.output.shape) == 4 else 1,
         channels_in=channels_in,
         channels_out=channels_out,
-        # an offset operand (zero point) costs one more bit: it is subtracted before the product
-        data_bits=source.output.bits + int(source.output.zero_point != 0),
-        accumulator_bits=source.output.bits,
+        data_bits=max(1, data_bits),
+        accumulator_bits=max(1, accumulator_bits),
         output_bits=layer.output.bits,
         operands=len(layer.inputs),
         elements_in=math.prod(source.output.shape),
@@ -136,28 +152,19 @@ def _kernel(graph: IntegerGraph, layer: Layer) -> Kernel:
         case MaxPool2d() | AvgPool2d():
             return _pooling(common, layer, source, graph.multiplier_bits)
         case Add() | Concat() | Multiply() | Requantize():
-            grown = {Add: len(layer.inputs), Multiply: source.output.bits}.get(type(layer), 0)
-            width = common.data_bits + grown
-            return _with(common, accumulator_bits=width, multiplier_bits=scaled_bits)
-        case Table():
-            return _with(common, accumulator_bits=source.output.bits)
-        case Reshape():
+            return _with(common, multiplier_bits=scaled_bits)
+        case Reshape() | Transpose():
             return _with(common, kind="none")
         case Pad() | Slice():
-            return _with(common, kind="elementwise", pixels_in=max(pixels_in, pixels_out))
+            return _with(common, pixels_in=max(pixels_in, pixels_out))
+        case Table():
+            return common
         case _:
             return _with(common, kind="move")
 
 
 def _with(kernel: Kernel, **changes: Any) -> Kernel:
     return replace(kernel, **changes)
-
-
-def _accumulator_bits(weight: IntArray, bias: IntArray, data_bits: int) -> int:
-    """Bits of the exact sum: sum |w| * 2^data_bits + |bias|, signed; the verifier's bound, rounded up."""
-    axes = tuple(range(1, weight.ndim))
-    largest = int(np.max(np.abs(weight).sum(axis=axes) * (1 << data_bits) + np.abs(bias), initial=1))
-    return largest.bit_length() + 1
 
 
 def _constants(weight: IntArray) -> dict[str, int]:
@@ -203,7 +210,6 @@ def _convolution(common: Kernel, layer: Conv2d, source: Layer, scaled_bits: int)
         window_positions=window[0] * window[1],
         row_pixels=padded[1],
         padding_pixels=padded[0] * padded[1] if any(layer.padding) else 0,
-        accumulator_bits=_accumulator_bits(weight, layer.bias, source.output.bits),
         multiplier_bits=scaled_bits,
         **constants,
     )
@@ -231,7 +237,6 @@ def _dense(common: Kernel, layer: Dense, graph: IntegerGraph, scaled_bits: int) 
         fill_pixels=1 if windows > 1 else read,
         channels_in=inputs,
         channels_out=outputs,
-        accumulator_bits=_accumulator_bits(weight, layer.bias, common.data_bits),
         multiplier_bits=scaled_bits,
         **_constants(weight),
     )
@@ -242,19 +247,17 @@ def _pooling(common: Kernel, layer: MaxPool2d | AvgPool2d, source: Layer, multip
     top, left, bottom, right = layer.padding
     padded = (height + top + bottom, width + left + right)
     average = isinstance(layer, AvgPool2d)
-    whole = layer.kernel == padded
-    growth = math.ceil(math.log2(max(2, math.prod(layer.kernel)))) if average else 0
+    plain = not average and layer.kernel == layer.strides and not any(layer.padding)
+    plain = plain and height % layer.kernel[0] == 0 and width % layer.kernel[1] == 0
     return _with(
         common,
-        kind="global_pool" if whole else "pool",
+        kind="pool" if plain else "window",
         pixels_in=padded[0] * padded[1],
         pad_rows=bottom,
         fill_pixels=(layer.kernel[0] - 1) * padded[1] + layer.kernel[1],
         kernel_rows=layer.kernel[0],
         window_positions=math.prod(layer.kernel),
         row_pixels=padded[1],
-        padding_pixels=padded[0] * padded[1] if any(layer.padding) else 0,
-        accumulator_bits=source.output.bits + growth + int(source.output.zero_point != 0 and average),
         # the divisor of a pooling window is a general multiplier in both profiles (design section 2)
         multiplier_bits=multiplier_bits if average else 0,
     )

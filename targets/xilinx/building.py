@@ -1,1 +1,130 @@
-"""Building: the HLS project, its C simulation, and the pages that say what was planned."""
+"""Building: the HLS project, its C simulation, and the pages that say what was planned.
+
+Products in the target's folder: ``hls/`` (the project), ``plan.json``, ``estimate.json``, ``build.json`` (what was
+built and what was not, and why), ``README.md``; with ``synth`` also ``measured.json``.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, cast
+
+from gatewright.compiler.errors import ToolError
+from gatewright.targets.base import BuildPlan, Estimate, IntegerLibrary
+from gatewright.targets.xilinx.estimating import make_estimate
+
+__all__ = ["build", "estimate_json", "load", "read_measured"]
+
+PROJECT = "hls"
+MEASURED = "measured.json"
+
+
+def build(plan: BuildPlan, directory: Path) -> None:
+    """Write everything into ``directory``.
+
+    Raises:
+        ToolError: GW5001, GW5002: the C simulation was demanded and cannot be compiled; GW51xx: of synthesis.
+    """
+    from gatewright.hls import project
+
+    graph = plan.model.integer
+    assert graph is not None  # the plan was made for it
+    folder = directory / PROJECT
+    project.write(graph, plan.layers, _hls_settings(plan), folder)
+    _write_json(directory / "plan.json", plan.to_json())
+    status: dict[str, Any] = {"schema_version": 1, "project": PROJECT, "csim": "not asked for", "warnings": []}
+    if plan.options["csim"] is not False:
+        _simulation(plan, folder, status)
+    measured = None
+    if plan.options["synth"]:
+        from gatewright.targets.xilinx.synth import synthesize
+
+        timeout_s, vsynth = float(plan.options["synth_timeout_s"]), bool(plan.options["vsynth"])
+        measured = synthesize(folder, plan.settings, timeout_s, vsynth)
+        _write_json(directory / MEASURED, measured)
+    _write_json(directory / "build.json", status)
+    estimate = make_estimate(plan, measured)
+    _write_json(directory / "estimate.json", estimate_json(estimate))
+    (directory / "README.md").write_text(_readme(plan, estimate, status), encoding="utf-8")
+
+
+def load(directory: Path) -> IntegerLibrary:
+    """The compiled C simulation of the artefact in ``directory``.
+
+    Raises:
+        ToolError: GW5003 when it was not compiled.
+    """
+    from gatewright.hls import csim
+
+    return cast(IntegerLibrary, csim.load(directory / PROJECT))
+
+
+def read_measured(directory: Path) -> Mapping[str, float] | None:
+    """What synthesis measured in a build, by the name of the total; None when it did not run."""
+    path = directory / MEASURED
+    if not path.is_file():
+        return None
+    found: dict[str, float] = json.loads(path.read_text("utf-8"))
+    return found
+
+
+def estimate_json(estimate: Estimate) -> dict[str, Any]:
+    """The estimate as plain data."""
+
+    def figures(group: Mapping[str, Any]) -> dict[str, Any]:
+        return {
+            name: {
+                "value": f.value, "unit": f.unit, "model": f.model, "error": f.error,
+                **({"measured": f.measured} if f.measured is not None else {}),
+            }
+            for name, f in group.items()
+        }  # fmt: skip
+
+    return {
+        "schema_version": 1,
+        "target": estimate.target,
+        "totals": figures(estimate.totals),
+        "layers": [{"layer": row.layer, "op": row.op, "figures": figures(row.figures)} for row in estimate.layers],
+        "models": dict(estimate.models),
+    }
+
+
+def _hls_settings(plan: BuildPlan) -> dict[str, Any]:
+    """The settings in the HLS side's words (:func:`gatewright.hls.lowering.lower`)."""
+    wanted = ("part", "clock_period_ns", "io_type", "backend", "project_name", "fifo_depths")
+    return {**{name: plan.settings[name] for name in wanted}, "board": plan.settings["hls4ml_board"]}
+
+
+def _simulation(plan: BuildPlan, folder: Path, status: dict[str, Any]) -> None:
+    from gatewright.hls import csim
+
+    try:
+        csim.compile(folder)
+    except ToolError as error:
+        # Only a missing compiler is forgiven, and only where nobody demanded the simulation.
+        if error.code != "GW5001" or plan.options["csim"] is True:
+            raise
+        status["csim"] = "missing"
+        status["warnings"].append(
+            {"code": error.code, "place": error.place, "reason": error.reason, "actions": list(error.actions)}
+        )
+    else:
+        status["csim"] = "built"
+
+
+def _write_json(path: Path, data: object) -> None:
+    path.write_text(json.dumps(data, indent=1, sort_keys=False) + "\n", encoding="utf-8")
+
+
+def _readme(plan: BuildPlan, estimate: Estimate, status: Mapping[str, Any]) -> str:
+    import jinja2
+
+    template = files("gatewright.targets.xilinx").joinpath("README.md.j2").read_text("utf-8")
+    environment = jinja2.Environment(undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    text: str = environment.from_string(template).render(
+        plan=plan, settings=plan.settings, totals=estimate.totals, status=status, project=PROJECT
+    )
+    return text

@@ -9,7 +9,7 @@ from gatewright.hls.check import check_graph as check_lowering
 from gatewright.schedules.fpga.choices import illegal
 from gatewright.schedules.fpga.cycles import IoType
 from gatewright.schedules.fpga.kernels import beats, kernels
-from gatewright.schedules.fpga.reuse import PARTITION_LIMIT, STREAM_BITS_LIMIT
+from gatewright.schedules.fpga.limits import PARTITION_LIMIT, STREAM_BITS_LIMIT
 from gatewright.targets.base import Finding
 from gatewright.targets.xilinx.database import Site
 from gatewright.targets.xilinx.sites import assumed_device

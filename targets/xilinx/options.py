@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from gatewright.compiler.errors import UsageError
 
@@ -13,6 +13,13 @@ __all__ = ["XilinxOptions", "parse"]
 
 _Reuse = Annotated[int, Field(ge=1, strict=True)]
 _Strategy = Literal["latency", "resource"]
+
+
+def _no_namespace(name: str) -> str:
+    """The top function must not bear the name of a namespace or function of the generated code."""
+    if name in ("gatewright", "hls", "main", "nnet", "std"):
+        raise ValueError("the generated code uses this name")
+    return name
 
 
 class XilinxOptions(BaseModel):
@@ -27,6 +34,8 @@ class XilinxOptions(BaseModel):
         utilisation: share of every resource the design may take.
         csim: compile the C simulation with g++: ``auto`` only warns where g++ is missing.
         synth: run the vendor's tools in the built project and measure.
+        vsynth: with synth, logic synthesis too.
+        synth_timeout_s: seconds the vendor's tools may take.
         project_name: name of the top function.
     """
 
@@ -40,7 +49,9 @@ class XilinxOptions(BaseModel):
     utilisation: Annotated[float, Field(gt=0, le=1)] = 0.8
     csim: bool | Literal["auto"] = "auto"
     synth: bool = False
-    project_name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,39}$")] = "gatewright"
+    vsynth: bool = False
+    synth_timeout_s: Annotated[float, Field(gt=0)] = 4 * 3600.0
+    project_name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,39}$"), AfterValidator(_no_namespace)] = "network"
 
     def strategy_of(self, layer: str) -> Literal["latency", "resource"] | None:
         """The strategy set for ``layer``, or None."""

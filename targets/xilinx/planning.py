@@ -10,13 +10,12 @@ from gatewright.compiler.errors import ConstraintError, TargetError, UsageError
 from gatewright.compiler.integer.layers import Input
 from gatewright.compiler.model import QuantizedModel
 from gatewright.schedules.fpga.choices import Choice, choices, legal_reuse_factors
-from gatewright.schedules.fpga.costs import Dsp, fifo
+from gatewright.schedules.fpga.costs import Dsp
 from gatewright.schedules.fpga.cycles import IoType, Strategy, cycle_model
-from gatewright.schedules.fpga.dataflow import fifo_depths, latency_cycles
+from gatewright.schedules.fpga.dataflow import fifo_depths, latency_cycles, stream_resources
 from gatewright.schedules.fpga.folding import DoesNotFit, Folding, fold
-from gatewright.schedules.fpga.kernels import Kernel, beats, kernels
+from gatewright.schedules.fpga.kernels import Kernel, kernels
 from gatewright.schedules.fpga.resources import Resources, total
-from gatewright.schedules.fpga.reuse import closest
 from gatewright.targets.base import BuildPlan
 from gatewright.targets.xilinx.check import choose_io_type
 from gatewright.targets.xilinx.database import Site, boards
@@ -26,6 +25,7 @@ from gatewright.targets.xilinx.sites import assumed_device
 __all__ = ["make_plan"]
 
 _STRATEGIES: tuple[Strategy, ...] = ("latency", "resource")
+_BACKENDS = {"vitis": "Vitis", "vivado": "Vivado", "vivado_accelerator": "VivadoAccelerator"}
 _RESOURCES = {
     "lut": "LUT",
     "ff": "flip-flops",
@@ -57,10 +57,7 @@ def make_plan(target: str, model: QuantizedModel, site: Site, options: XilinxOpt
     possible = {name: _choices(kernel, io_type, dsp, options) for name, kernel in described.items()}
     depths = fifo_depths(graph, described, io_type)
     streams = {
-        layer.name: fifo(depths[layer.name], beats(layer.output.shape)[1] * layer.output.bits)
-        if depths[layer.name]
-        else Resources()
-        for layer in graph
+        layer.name: stream_resources(graph, layer, described.get(layer.name), depths[layer.name]) for layer in graph
     }
     device = assumed_device(site)
     limit = Resources(**device.resources.model_dump()).scaled(options.utilisation)
@@ -76,7 +73,7 @@ def make_plan(target: str, model: QuantizedModel, site: Site, options: XilinxOpt
         "board": site.board.name if site.board else "",
         "hls4ml_board": site.board.hls4ml_board if site.board else "",
         "family": site.family,
-        "backend": options.backend,
+        "backend": _BACKENDS[options.backend],
         "io_type": io_type,
         "clock_mhz": clock_mhz,
         "clock_period_ns": round(1000 / clock_mhz, 4),
@@ -86,7 +83,7 @@ def make_plan(target: str, model: QuantizedModel, site: Site, options: XilinxOpt
         "resources": _counts(folding.resources),
         "available": device.resources.model_dump(),
         "resources_of": device.name,
-        "input_fifo_depth": {layer.name: depths[layer.name] for layer in graph.inputs},
+        "fifo_depths": {name: depth for name, depth in depths.items() if depth},
     }
     _backend_knows(options, settings)
     rows = tuple(
@@ -110,7 +107,6 @@ def _row(kernel: Kernel, folding: Folding, depth: int, stream: Resources, io_typ
         "kernel": kernel.kind,
         "strategy": choice.strategy,
         "reuse_factor": choice.reuse_factor,
-        "requantize_reuse_factor": choice.requantize_reuse,
         "interval_cycles": choice.timing.interval_cycles,
         "latency_cycles": choice.timing.latency_cycles,
         "cycle_model": cycle_model(kernel, io_type),
@@ -139,7 +135,7 @@ def _choices(kernel: Kernel, io_type: IoType, dsp: Dsp, options: XilinxOptions) 
         kinds = (strategy,) if strategy else (_STRATEGIES if wanted == 1 else _STRATEGIES[1:])
         legal = [rf for kind in kinds for rf in legal_reuse_factors(kernel, kind)]
         legal = legal or [*legal_reuse_factors(kernel, "resource"), *legal_reuse_factors(kernel, "latency")]
-        exact = closest(tuple(legal), wanted) if legal else None
+        exact = min(legal, key=lambda rf: (abs(rf - wanted), rf)) if legal else None
     found = choices(kernel, io_type, dsp, strategy, exact)
     if found:
         return found
