@@ -35,14 +35,13 @@ def stated_parameters(program: Program, region: Region) -> dict[str, Parameters]
     maximum). Integer inputs that nobody dequantizes count as they are.
     """
     known = {name: program.parameters[name] for name in tensors_of(region) if name in program.parameters}
+    known.update({block.name: block.parameters for block in region.blocks if block.parameters is not None})
     for spec in program.source.inputs:
         dtype = np.dtype(spec.dtype)
         if spec.name not in known and np.issubdtype(dtype, np.integer) and dtype.itemsize <= 4:
             users = [block for block in region.blocks if spec.name in block.inputs]
             if not any(block.kind in MOVEMENT for block in users):
-                known[spec.name] = Parameters(
-                    dtype.itemsize * 8, bool(np.issubdtype(dtype, np.signedinteger)), 1.0, 0
-                )
+                known[spec.name] = Parameters(dtype.itemsize * 8, bool(np.issubdtype(dtype, np.signedinteger)), 1.0, 0)
     changed = True
     while changed:
         changed = False

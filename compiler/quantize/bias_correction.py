@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from gatewright.compiler.floatgraph.graph import Node
 from gatewright.compiler.floatgraph.interpreter import execute
+from gatewright.compiler.floatgraph.operators.types import Array
 from gatewright.compiler.quantize.calibrate.data import batches
 from gatewright.compiler.quantize.dialect import Program
 from gatewright.compiler.quantize.options import QuantizeOptions
@@ -22,7 +23,6 @@ from gatewright.compiler.quantize.simulate import CHANNEL_AXIS, with_rounded_wei
 
 __all__ = ["corrections"]
 
-Array = npt.NDArray[np.generic]
 
 _SAMPLES = 128
 """Samples the means are taken over."""

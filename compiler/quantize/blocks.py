@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from gatewright.compiler.floatgraph.graph import Node
+from gatewright.compiler.quantize.parameters import Parameters
 
 __all__ = ["HEAVY", "MOVEMENT", "Block", "Kind"]
 
@@ -39,6 +40,8 @@ class Block:
         shape: of the result.
         low, high: bounds of a fused ReLU or clip, infinite where there is none.
         weight, bias: names of constants; several biases add up. ``bias_signs`` is -1 for a subtracted one.
+        parameters: of the result, where the model spells out a quantizer; the result is ``gain`` times what the block
+            computes, and ``low`` and ``high`` bound it before that factor.
         reason: of a ``float`` block: why it has no integer form.
     """
 
@@ -54,6 +57,8 @@ class Block:
     bias: tuple[str, ...] = ()
     bias_signs: tuple[float, ...] = ()
     reason: str = ""
+    parameters: Parameters | None = None
+    gain: float = 1.0
     attributes: Mapping[str, object] = field(default_factory=dict)
 
     @property

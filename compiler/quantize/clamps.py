@@ -28,7 +28,7 @@ def bounds_of(node: Node, constants: Mapping[str, npt.NDArray[np.generic]]) -> t
     if node.op in ("maximum", "minimum"):
         constant = next(constants[name] for name in node.inputs if name in constants)
         if constant.size == 1:
-            bound = float(constant.reshape(()))  # type: ignore[arg-type]
+            bound = float(constant.reshape(()))
             return (tensors[0], bound, math.inf) if node.op == "maximum" else (tensors[0], -math.inf, bound)
     return None
 

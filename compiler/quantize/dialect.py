@@ -15,12 +15,12 @@ import numpy.typing as npt
 from gatewright.compiler.errors import QuantizeError
 from gatewright.compiler.floatgraph.graph import FloatGraph, Node
 from gatewright.compiler.floatgraph.operators import OPERATORS
+from gatewright.compiler.floatgraph.operators.types import Array
 from gatewright.compiler.integer.tensor import IntArray
 from gatewright.compiler.quantize.parameters import Parameters
 
 __all__ = ["Program", "QuantizedConstant", "read_dialect"]
 
-Array = npt.NDArray[np.generic]
 
 # Operators that only move elements: a quantized constant stays one behind them.
 _MOVES = {"permute_dims", "reshape", "squeeze", "expand_dims", "flatten", "broadcast_to", "strided_slice"}
@@ -157,10 +157,14 @@ class _Reader:
     def _dequantize(self, node: Node) -> None:
         tensor = self.alias[node.inputs[0]]
         stored = np.dtype(self.dtypes[node.inputs[0]])
-        parameters = self._stated(node, stored) if node.op == "dequantize" else Parameters(*_width(node, stored), 1.0, 0)
+        cast = Parameters(*_width(node, stored), 1.0, 0)
+        parameters = self._stated(node, stored) if node.op == "dequantize" else cast
         if self.parameters.setdefault(tensor, parameters) != parameters:
-            raise QuantizeError("GW3301", node.name, f"integers quantized with {self.parameters[tensor]} are dequantized "
-                                f"with {parameters}", "give both nodes the same scale and zero point")  # fmt: skip
+            raise QuantizeError(
+                "GW3301", node.name,
+                f"integers quantized with {self.parameters[tensor]} are dequantized with {parameters}",
+                "give both nodes the same scale and zero point",
+            )  # fmt: skip
         self.alias[node.name] = tensor
         self.dtypes[node.name] = node.dtype
 

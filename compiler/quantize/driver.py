@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-import numpy as np
-import numpy.typing as npt
-
 from gatewright.compiler.errors import QuantizeError
 from gatewright.compiler.floatgraph.graph import FloatGraph
+from gatewright.compiler.floatgraph.operators.types import Array
 from gatewright.compiler.integer.verifier import verify
 from gatewright.compiler.model import ImportedModel, QuantizedModel
 from gatewright.compiler.quantize.annotate import (
@@ -33,12 +31,8 @@ from gatewright.compiler.quantize.tail import build_tail
 
 __all__ = ["quantize", "quantize_graph"]
 
-Array = npt.NDArray[np.generic]
 
-
-def quantize(
-    model: ImportedModel, calibration: Mapping[str, Array] | None, options: QuantizeOptions
-) -> QuantizedModel:
+def quantize(model: ImportedModel, calibration: Mapping[str, Array] | None, options: QuantizeOptions) -> QuantizedModel:
     """Quantize a simplified model.
 
     Args:
@@ -68,7 +62,7 @@ def quantize_graph(
     source = equalize(graph) if options.equalize else graph
     program = read_dialect(source)
     _check_profile(program, options)
-    region = split(program, group(program))
+    region = split(program, group(program, powers_of_two=options.profile == "fixed"))
     parameters = stated_parameters(program, region)
     samples = None if calibration is None else match_samples(graph.inputs, calibration)
     missing = [tensor for tensor in tensors_of(region) if tensor not in parameters]

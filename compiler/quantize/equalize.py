@@ -1,8 +1,8 @@
 """Cross-layer equalization: weight ranges of neighbouring layers are evened out channel by channel.
 
-M. Nagel et al., "Data-Free Quantization Through Weight Equalization and Bias Correction" (ICCV 2019), section 4.1: between
-two layers joined by a ReLU (or nothing), channel i is divided by ``s_i = sqrt(r1_i / r2_i)`` on the way out of the first
-and multiplied by it on the way into the second. The function of the model does not change.
+M. Nagel et al., "Data-Free Quantization Through Weight Equalization and Bias Correction" (ICCV 2019), section 4.1:
+between two layers joined by a ReLU (or nothing), channel i is divided by ``s_i = sqrt(r1_i / r2_i)`` on the way out of
+the first and multiplied by it on the way into the second. The function of the model does not change.
 
     before: y = W2 relu(W1 x + b1)        after: y = (W2 S) relu(S^-1 W1 x + S^-1 b1)
 """

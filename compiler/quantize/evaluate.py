@@ -10,14 +10,13 @@ import numpy.typing as npt
 
 from gatewright.compiler.floatgraph.graph import FloatGraph
 from gatewright.compiler.floatgraph.interpreter import execute
+from gatewright.compiler.floatgraph.operators.types import Array
 from gatewright.compiler.integer.reference import Reference
 from gatewright.compiler.model import QuantizedModel
 from gatewright.compiler.quantize.calibrate.data import batches, match_samples
 from gatewright.compiler.quantize.measure import quantize_inputs
 
 __all__ = ["Evaluation", "compare_outputs", "evaluate", "run_integer", "top1_agreement"]
-
-Array = npt.NDArray[np.generic]
 
 
 @dataclass(frozen=True)

@@ -12,9 +12,12 @@ from gatewright.compiler.floatgraph.operators import OPERATORS
 
 __all__ = ["FUNCTIONS", "evaluate", "is_scalar", "name_of"]
 
-FUNCTIONS = frozenset(
-    ["abs", "acos", "acosh", "add", "asin", "asinh", "atan", "atanh", "ceil", "clip", "cos", "cosh", "divide", "erf", "exp", "floor", "floor_divide", "floor_mod", "log", "maximum", "minimum", "mod", "multiply", "negative", "nn.gelu", "nn.gelu_tanh", "nn.leakyrelu", "nn.prelu", "nn.relu", "nn.relu6", "nn.selu", "nn.silu", "nn.softplus", "power", "round", "rsqrt", "sigmoid", "sign", "sin", "sinh", "sqrt", "square", "subtract", "tan", "tanh", "trunc"]
-)
+FUNCTIONS = frozenset({
+    "abs", "acos", "acosh", "add", "asin", "asinh", "atan", "atanh", "ceil", "clip", "cos", "cosh", "divide", "erf",
+    "exp", "floor", "floor_divide", "floor_mod", "log", "maximum", "minimum", "mod", "multiply", "negative", "nn.gelu",
+    "nn.gelu_tanh", "nn.leakyrelu", "nn.prelu", "nn.relu", "nn.relu6", "nn.selu", "nn.silu", "nn.softplus", "power",
+    "round", "rsqrt", "sigmoid", "sign", "sin", "sinh", "sqrt", "square", "subtract", "tan", "tanh", "trunc",
+})  # fmt: skip
 """Operators that act element by element and give a float."""
 
 

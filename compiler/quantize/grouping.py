@@ -13,6 +13,7 @@ from gatewright.compiler.quantize.blocks import Block
 from gatewright.compiler.quantize.clamps import bounds_of
 from gatewright.compiler.quantize.dialect import Program
 from gatewright.compiler.quantize.functions import FUNCTIONS, is_scalar
+from gatewright.compiler.quantize.quantizers import recognize
 
 __all__ = ["group"]
 
@@ -42,14 +43,21 @@ _BIASED = {"conv2d": 1, "conv1d": 1, "conv2d_transpose": 1, "dense": -1}
 """Kinds that take a bias, and its axis."""
 
 
-def group(program: Program) -> tuple[Block, ...]:
-    """Blocks in topological order; together they hold every node of the program."""
-    return _Grouping(program).run()
+def group(program: Program, powers_of_two: bool = False) -> tuple[Block, ...]:
+    """Blocks in topological order; together they hold every node of the program.
+
+    Args:
+        program: what to group.
+        powers_of_two: take a quantizer that the model spells out as the tensor's grid only if its step is a power of
+            two.
+    """
+    return _Grouping(program, powers_of_two).run()
 
 
 @dataclass
 class _Grouping:
     program: Program
+    powers_of_two: bool
     users: Mapping[str, list[Node]] = field(init=False)
     results: frozenset[str] = field(init=False)
     by_name: Mapping[str, Node] = field(init=False)
@@ -102,7 +110,7 @@ class _Grouping:
             return False
         tensor, low, high = bounds
         block = self.blocks.get(tensor)
-        if block is None or block.kind not in _ABSORBING or not self._sole_user(tensor):
+        if block is None or block.kind not in _ABSORBING or block.parameters or not self._sole_user(tensor):
             return False
         if block.shape != node.shape:
             return False
@@ -120,16 +128,14 @@ class _Grouping:
         if len(constants) != 1 or (node.op == "subtract" and node.inputs[0] != tensors[0]):
             return False
         block = self.blocks.get(tensors[0])
-        if block is None or block.kind not in _BIASED or "clamps" in block.attributes:
+        if block is None or block.kind not in _BIASED or block.parameters or "clamps" in block.attributes:
             return False
         if not self._sole_user(tensors[0]) or block.shape != node.shape:
             return False
         if not _along_axis(self.program.constants[constants[0]].shape, block.shape, _BIASED[block.kind]):
             return False
         sign = -1.0 if node.op == "subtract" else 1.0
-        self._extend(
-            tensors[0], node, bias=(*block.bias, constants[0]), bias_signs=(*block.bias_signs, sign)
-        )
+        self._extend(tensors[0], node, bias=(*block.bias, constants[0]), bias_signs=(*block.bias_signs, sign))
         return True
 
     # Functions of one tensor.
@@ -151,11 +157,16 @@ class _Grouping:
         inner = {n.name for name in tensors if name in self.functions for n in self.functions[name][1]}
         nodes = (*(n for n in self.program.nodes if n.name in inner), node)
         if node.name in self.program.parameters or not self._goes_on(node, root):
-            clip = self._as_clip(root, nodes)
-            self.blocks[node.name] = clip or Block(node.name, "table", (root,), node, nodes, node.shape)
+            self._materialise(root, nodes)
         if node.name not in self.program.parameters:
             self.functions[node.name] = (root, nodes)
         return True
+
+    def _materialise(self, root: str, nodes: tuple[Node, ...]) -> None:
+        if self._quantizer(root, nodes):
+            return
+        block = self._as_clip(root, nodes) or Block(nodes[-1].name, "table", (root,), nodes[-1], nodes, nodes[-1].shape)
+        self.blocks[block.name] = block
 
     def _goes_on(self, node: Node, root: str) -> bool:
         """Whether every reader is itself a function of ``root``, so that the value need not be an integer tensor."""
@@ -184,6 +195,40 @@ class _Grouping:
             return self.functions[name][0] == root
         node = self.by_name.get(name)
         return node is not None and name not in self.blocks and self._will_join(node, root)
+
+    def _quantizer(self, root: str, nodes: tuple[Node, ...]) -> bool:
+        """Take ``clip(round(x / s) * s)`` as the grid of its result; fused into the block in front where possible."""
+        block = self.blocks.get(root)
+        bounds = (block.low, block.high) if block is not None and block.gain == 1.0 else (-math.inf, math.inf)
+        found = recognize(nodes, root, self.program.constants, *bounds)
+        name, shape = nodes[-1].name, nodes[-1].shape
+        if found is None or name in self.program.parameters:
+            return False
+        parameters, low, high, gain = found.parameters, found.low, found.high, found.gain
+        if self.powers_of_two and math.frexp(parameters.scale)[0] != 0.5:
+            return False
+        inner = {node.name for node in nodes}
+        free = root not in self.results and root not in self.program.parameters
+        if (
+            block is not None
+            and block.kind in _ABSORBING - {"max_pool2d"}
+            and block.parameters is None
+            and free
+            and all(user.name in inner for user in self.users[root])
+        ):
+            low, high = (float(v) for v in np.clip([block.low, block.high], low, high))
+            clamps = int(block.attributes.get("clamps", 0)) + len(nodes)  # type: ignore[call-overload]
+            self.blocks.pop(root)
+            self.blocks[name] = replace(
+                block, name=name, nodes=(*block.nodes, *nodes), low=low, high=high, parameters=parameters,
+                gain=gain,
+                attributes={**block.attributes, "clamps": clamps},
+            )  # fmt: skip
+        else:
+            self.blocks[name] = Block(
+                name, "clip", (root,), nodes[-1], nodes, shape, low, high, parameters=parameters, gain=gain
+            )
+        return True
 
     def _as_clip(self, root: str, nodes: tuple[Node, ...]) -> Block | None:
         low, high, source = -math.inf, math.inf, root
@@ -240,9 +285,7 @@ class _Grouping:
 def _along_axis(constant: tuple[int, ...], shape: tuple[int, ...], axis: int) -> bool:
     """Whether a constant that broadcasts to ``shape`` varies along ``axis`` at most."""
     padded = (1,) * (len(shape) - len(constant)) + constant
-    return len(padded) == len(shape) and all(
-        size == 1 for i, size in enumerate(padded) if i != axis % len(shape)
-    )
+    return len(padded) == len(shape) and all(size == 1 for i, size in enumerate(padded) if i != axis % len(shape))
 
 
 def _refusal(node: Node, shape: tuple[int, ...]) -> str:

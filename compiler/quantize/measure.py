@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from gatewright.compiler.floatgraph.graph import Node
 from gatewright.compiler.floatgraph.interpreter import execute
+from gatewright.compiler.floatgraph.operators.types import Array
 from gatewright.compiler.integer.graph import IntegerGraph
 from gatewright.compiler.integer.layers import Layer
 from gatewright.compiler.integer.reference import Reference
@@ -23,7 +24,6 @@ from gatewright.compiler.quantize.region import Region
 
 __all__ = ["layer_rows", "quantize_inputs"]
 
-Array = npt.NDArray[np.generic]
 Row = dict[str, object]
 
 
@@ -57,7 +57,7 @@ def layer_rows(
     measured: dict[str, tuple[float | None, float]] = {}
     if samples is not None and options.measure_samples:
         measured = _measure(program, region, graph, samples, options)
-    rows = []
+    rows: list[Row] = []
     for layer in graph:
         kind, seen = layer.output, histograms.get(layer.name)
         sqnr, saturated = measured.get(layer.name, (None, None))
@@ -102,10 +102,12 @@ def _measure(
             return
         parameters = Parameters(kind.bits, kind.signed, kind.scale, kind.zero_point)
         truth = np.asarray(truth, np.float64)
-        noise = float(np.mean((parameters.dequantize(q) - truth) ** 2))
+        noise = float(np.mean((parameters.dequantize(q.astype(np.int64)) - truth) ** 2))
         signal = float(np.mean(truth**2))
         sqnr = None if signal == 0 else (math.inf if noise == 0 else 10 * math.log10(signal / noise))
-        found[layer.name] = (None if sqnr is None or math.isinf(sqnr) else round(sqnr, 2), _saturated(q, parameters, *bounds.get(layer.name, (-math.inf, math.inf))))  # fmt: skip
+        low, high = bounds.get(layer.name, (-math.inf, math.inf))
+        rounded = None if sqnr is None or math.isinf(sqnr) else round(sqnr, 2)
+        found[layer.name] = (rounded, _saturated(q, parameters, low, high))
 
     Reference(graph).run(quantize_inputs(graph, batch), compare)
     return found

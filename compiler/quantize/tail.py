@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from gatewright.compiler.floatgraph.graph import FloatGraph, Node, TensorSpec
+from gatewright.compiler.floatgraph.graph import Attribute, FloatGraph, Node, TensorSpec
 from gatewright.compiler.integer.tensor import TensorType
 from gatewright.compiler.quantize.dialect import Program
 
@@ -85,6 +85,6 @@ class _Cutter:
             scale, zero = f"{tensor}.scale", f"{tensor}.zero_point"
             self.constants[scale] = np.array(kind.scale, np.float32)
             self.constants[zero] = np.array(kind.zero_point, kind.dtype)
-            attributes = {"out_dtype": "float32", "axis": -1}
+            attributes: dict[str, Attribute] = {"out_dtype": "float32", "axis": -1}
             self.nodes[result] = Node(result, "dequantize", (tensor, scale, zero), attributes, kind.shape, "float32")
         return result

@@ -38,7 +38,8 @@ class IntegerWeights:
     def values(self) -> npt.NDArray[np.float64]:
         """The real weights these integers stand for."""
         column = (-1, *(1,) * (self.q.ndim - 1))
-        return (self.q.astype(np.float64) - self.zero_point.reshape(column)) * self.scale.astype(np.float64).reshape(column)
+        scale = self.scale.astype(np.float64).reshape(column)
+        return (self.q.astype(np.float64) - self.zero_point.reshape(column)) * scale
 
 
 def quantize_weights(
@@ -73,22 +74,17 @@ def quantize_weights(
     scale32 = np.maximum(scale.astype(np.float32), np.float32(2.0**-100))
     column = (-1, *(1,) * (w.ndim - 1))
     q = np.clip(np.rint(w / scale32.astype(np.float64).reshape(column)), -limit, limit)
-    return IntegerWeights(
-        q.astype(storage_dtype(options.weight_bits, True)), scale32, np.zeros(len(w), np.int64), options.weight_bits, True
-    )
+    bits = options.weight_bits
+    return IntegerWeights(q.astype(storage_dtype(bits, True)), scale32, np.zeros(len(w), np.int64), bits, True)
 
 
-def _errors(
-    flat: npt.NDArray[np.float64], scale: npt.NDArray[np.float64], limit: int
-) -> npt.NDArray[np.float64]:
+def _errors(flat: npt.NDArray[np.float64], scale: npt.NDArray[np.float64], limit: int) -> npt.NDArray[np.float64]:
     column = scale[:, None]
     q = np.clip(np.rint(flat / column), -limit, limit)
     return np.asarray(np.sum((q * column - flat) ** 2, axis=1))
 
 
-def _best_powers(
-    flat: npt.NDArray[np.float64], scale: npt.NDArray[np.float64], limit: int
-) -> npt.NDArray[np.float64]:
+def _best_powers(flat: npt.NDArray[np.float64], scale: npt.NDArray[np.float64], limit: int) -> npt.NDArray[np.float64]:
     """By row the power of two with the least squared error: the one that covers the range or one that clips it."""
     cover = np.exp2(np.ceil(np.log2(scale)))
     candidates = np.stack([cover, cover / 2, cover / 4])
@@ -100,6 +96,9 @@ def _best_scales(
     flat: npt.NDArray[np.float64], scale: npt.NDArray[np.float64], limit: int, bits: int
 ) -> npt.NDArray[np.float64]:
     """By row the fraction of the covering scale with the least squared error; above 6 bits clipping never pays."""
+    powers = np.exp2(np.ceil(np.log2(scale)))
+    # Weights that were trained on a grid of powers of two stay on it.
+    scale = np.where(_errors(flat, powers, limit) == 0, powers, scale)
     if bits > 6:
         return scale
     candidates = _FRACTIONS[:, None] * scale
@@ -107,9 +106,7 @@ def _best_scales(
     return np.asarray(candidates[np.argmin(errors, axis=0), np.arange(len(scale))])
 
 
-def quantize_bias(
-    bias: npt.NDArray[np.float64], input_scale: float, weight_scale: npt.NDArray[np.float32]
-) -> IntArray:
+def quantize_bias(bias: npt.NDArray[np.float64], input_scale: float, weight_scale: npt.NDArray[np.float32]) -> IntArray:
     """``round_half_even(b / (s_x * s_w))``, the product of the scales in float64, saturated to 32 bits."""
     q = np.rint(bias / (input_scale * weight_scale.astype(np.float64)))
     return np.clip(q, -(2.0**31), 2.0**31 - 1).astype(np.int64)
@@ -121,6 +118,5 @@ def held_weights(held: QuantizedConstant) -> IntegerWeights | None:
     scale, zero = held.scale.reshape(count, -1), held.zero_point.reshape(count, -1)
     if np.any(scale != scale[:, :1]) or np.any(zero != zero[:, :1]):
         return None
-    return IntegerWeights(
-        held.q.astype(storage_dtype(held.bits, held.signed)), scale[:, 0].astype(np.float32), zero[:, 0], held.bits, held.signed
-    )
+    q = held.q.astype(storage_dtype(held.bits, held.signed))
+    return IntegerWeights(q, scale[:, 0].astype(np.float32), zero[:, 0], held.bits, held.signed)

@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
-import numpy.typing as npt
 
 from gatewright.compiler.errors import UsageError
 from gatewright.compiler.floatgraph.graph import TensorSpec
+from gatewright.compiler.floatgraph.operators.types import Array
 
 __all__ = ["batches", "match_samples"]
-
-Array = npt.NDArray[np.generic]
 
 
 def match_samples(specs: Sequence[TensorSpec], arrays: Mapping[str, Array]) -> dict[str, Array]:
@@ -76,6 +74,7 @@ def _typed(spec: TensorSpec, array: Array) -> Array:
         raise UsageError("GW0305", spec.name, "the array holds NaN or infinite values", "remove the broken samples")
     if wanted.kind in "iu":
         info = np.iinfo(wanted)
-        if array.dtype.kind == "f" or array.min() < info.min or array.max() > info.max:  # type: ignore[operator]
-            raise UsageError("GW0304", spec.name, f"the values are not of type {wanted}", f"save the integers the model takes, as {wanted}")  # fmt: skip
+        if array.dtype.kind == "f" or array.min() < info.min or array.max() > info.max:
+            raise UsageError("GW0304", spec.name, f"the values are not of type {wanted}",
+                             f"save the integers the model takes, as {wanted}")  # fmt: skip
     return array.astype(wanted, copy=False)

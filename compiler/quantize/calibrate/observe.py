@@ -5,17 +5,15 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 
 import numpy as np
-import numpy.typing as npt
 
 from gatewright.compiler.errors import QuantizeError
 from gatewright.compiler.floatgraph.graph import FloatGraph, Node
 from gatewright.compiler.floatgraph.interpreter import execute
+from gatewright.compiler.floatgraph.operators.types import Array
 from gatewright.compiler.quantize.calibrate.data import batches
 from gatewright.compiler.quantize.calibrate.histogram import Histogram
 
 __all__ = ["collect"]
-
-Array = npt.NDArray[np.generic]
 
 
 def collect(

@@ -38,9 +38,7 @@ def lower_scale(block: Block, context: Lowering) -> None:
     (source,) = block.inputs
     shape = context.program.shapes[source]
     factor, offset = affine_of(block, context)
-    by_channel = len(shape) == 4 and all(
-        np.all(a == a[:, :, :1, :1]) for a in (factor, offset)
-    )
+    by_channel = len(shape) == 4 and all(np.all(a == a[:, :, :1, :1]) for a in (factor, offset))
     if by_channel:
         factor, offset = factor[0, :, 0, 0], offset[0, :, 0, 0]
         flat = shape

@@ -12,7 +12,7 @@ __all__ = ["lower_add", "lower_multiply"]
 
 def lower_add(block: Block, context: Lowering) -> None:
     """One Add layer; a subtracted operand has a negative multiplier."""
-    target = context.parameters[block.name]
+    target = context.rounding(block)
     signs = (1.0, -1.0 if block.anchor.op == "subtract" else 1.0)
     reals = [sign * context.parameters[n].scale / target.scale for sign, n in zip(signs, block.inputs, strict=True)]
     multiplier, shift = common_multipliers(reals, context.options.multiplier_bits, block.name)
@@ -22,7 +22,7 @@ def lower_add(block: Block, context: Lowering) -> None:
 
 def lower_multiply(block: Block, context: Lowering) -> None:
     """One Multiply layer."""
-    target = context.parameters[block.name]
+    target = context.rounding(block)
     first, second = (context.parameters[name].scale for name in block.inputs)
     multiplier, shift = context.multiplier(first * second / target.scale, block.name)
     clamp = target.clamp(block.low, block.high)

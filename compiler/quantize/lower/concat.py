@@ -13,7 +13,7 @@ __all__ = ["lower_concat"]
 
 def lower_concat(block: Block, context: Lowering) -> None:
     """One Concat layer; every operand is brought to the result's scale."""
-    target = context.parameters[block.name]
+    target = context.rounding(block)
     axis = integer(block.anchor.attributes.get("axis") or 0) % len(block.shape)
     reals = [context.parameters[name].scale / target.scale for name in block.inputs]
     multiplier, shift = multipliers_of(reals, context.options.multiplier_bits, block.name)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -11,6 +11,7 @@ import numpy.typing as npt
 from gatewright.compiler.integer.layers import Layer, Requantize
 from gatewright.compiler.integer.requantization import multiplier_of
 from gatewright.compiler.integer.tensor import TensorType
+from gatewright.compiler.quantize.blocks import Block
 from gatewright.compiler.quantize.dialect import Program
 from gatewright.compiler.quantize.options import QuantizeOptions
 from gatewright.compiler.quantize.parameters import Parameters
@@ -45,13 +46,18 @@ class Lowering:
         """Type of a tensor, or of a reshaped view of it."""
         return self.parameters[tensor].of_shape(self.program.shapes[tensor] if shape is None else shape)
 
+    def rounding(self, block: Block) -> Parameters:
+        """Parameters the block's accumulator is rounded and bounded with: the result's before the block's gain."""
+        parameters = self.parameters[block.name]
+        return replace(parameters, scale=parameters.scale / block.gain)
+
     def multiplier(self, real: float, place: str) -> tuple[int, int]:
         """(M, n) of the graph's multiplier width."""
         return multiplier_of(real, self.options.multiplier_bits, place)
 
     def requantized(self, source: str, source_type: TensorType, name: str, target: Parameters,
-                    clamp: tuple[int, int] | None = None) -> str:  # fmt: skip
-        """Emit a change of type from the layer ``source`` to ``target``; the layer is called ``name``."""
-        m, n = self.multiplier(source_type.scale / target.scale, name)
+                    clamp: tuple[int, int] | None = None, gain: float = 1.0) -> str:  # fmt: skip
+        """Emit a change of type from ``source`` to ``target``, times ``gain``; the layer is called ``name``."""
+        m, n = self.multiplier(source_type.scale * gain / target.scale, name)
         output = target.of_shape(source_type.shape)
         return self.emit(Requantize(name, (source,), output, m, n, clamp or target.limits))

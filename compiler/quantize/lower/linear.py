@@ -69,11 +69,9 @@ def weights_and_bias(block: Block, context: Lowering, arrange: Arrange) -> tuple
     return weights, quantize_bias(bias, scale, weights.scale) if exact is None else exact
 
 
-def linear_constants(
-    block: Block, context: Lowering, weights: IntegerWeights, bias: IntArray
-) -> LinearConstants:
+def linear_constants(block: Block, context: Lowering, weights: IntegerWeights, bias: IntArray) -> LinearConstants:
     """Add multipliers and the clamp."""
-    source, target = context.parameters[block.inputs[0]], context.parameters[block.name]
+    source, target = context.parameters[block.inputs[0]], context.rounding(block)
     reals = source.scale * weights.scale.astype(np.float64) / target.scale
     multiplier, shift = multipliers_of(reals, context.options.multiplier_bits, block.name)
     return LinearConstants(weights, bias, multiplier, shift, target.clamp(block.low, block.high))

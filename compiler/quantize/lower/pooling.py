@@ -39,7 +39,7 @@ def lower_max_pool2d(block: Block, context: Lowering) -> None:
 def lower_avg_pool2d(block: Block, context: Lowering) -> None:
     """One AvgPool2d layer; the divisor is a table by position where windows hold different numbers of elements."""
     (source,), node = block.inputs, block.anchor
-    shape, target = context.program.shapes[source], context.parameters[block.name]
+    shape, target = context.program.shapes[source], context.rounding(block)
     pads: Pads = (0, 0, 0, 0)
     if node.op == "nn.avg_pool2d":
         kernel, strides = integers(node.attributes["pool_size"]), integers(node.attributes["strides"])

@@ -23,7 +23,8 @@ def lower_table(block: Block, context: Lowering) -> None:
     before, after = context.parameters[source], context.parameters[block.name]
     if before.bits > 8:
         raise QuantizeError(
-            "GW3304", block.name, f"{name_of(block.nodes)} is tabulated, and {source} has {before.bits} bits, not 8 or fewer",
+            "GW3304", block.name,
+            f"{name_of(block.nodes)} is tabulated, and {source} has {before.bits} bits, not 8 or fewer",
             "quantize activations to 8 bits or fewer (--bits W,8)",
         )  # fmt: skip
     low, high = before.limits
@@ -37,4 +38,5 @@ def lower_clip(block: Block, context: Lowering) -> None:
     """One Requantize layer with a clamp; also a plain change of parameters."""
     (source,) = block.inputs
     target = context.parameters[block.name]
-    context.requantized(source, context.type_of(source), block.name, target, target.clamp(block.low, block.high))
+    clamp = context.rounding(block).clamp(block.low, block.high)
+    context.requantized(source, context.type_of(source), block.name, target, clamp, block.gain)
