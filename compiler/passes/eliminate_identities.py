@@ -10,6 +10,7 @@ import numpy as np
 import tvm
 from tvm import ir, relax
 
+from gatewright.compiler.floatgraph.operators.types import axes_of, integers
 from gatewright.compiler.floatgraph.relax_calls import attributes_of, tensor_type
 from gatewright.compiler.passes.expressions import array_of, shape_of, uniform_value
 from gatewright.compiler.passes.rewriting import TUPLE_ITEM, Rule, Scope, rewrite
@@ -24,7 +25,7 @@ _LEAST_SCALE = 1e-30
 @dataclass(frozen=True)
 class EliminateIdentities:
     """Remove reshape, transpose, broadcast, pad, slice, cast, clip, dropout and arithmetic that change nothing; merge
-    reshapes of reshapes and clamps of clamps; drop dead nodes.
+    reshapes of reshapes, slices of slices (along other axes) and clamps of clamps; drop dead nodes.
 
     ::
 
@@ -70,8 +71,23 @@ def _pad(scope: Scope, call: relax.Call) -> relax.Expr | None:
 
 def _slice(scope: Scope, call: relax.Call) -> relax.Expr | None:
     strides = attributes_of(call).get("strides", ())
-    backwards = isinstance(strides, tuple) and any(isinstance(s, int) and s < 0 for s in strides)
-    return None if backwards else _same_type(scope, call)
+    if isinstance(strides, tuple) and any(isinstance(s, int) and s < 0 for s in strides):
+        return None
+    if tensor_type(call) == tensor_type(call.args[0]):
+        return call.args[0]
+    inner = scope.definition(call.args[0], "strided_slice")
+    if inner is None or not scope.is_used_once(call.args[0]):
+        return None
+    ours, theirs = attributes_of(call), attributes_of(inner)
+    rank = len(shape_of(call))
+    axes = [*axes_of(theirs["axes"], rank), *axes_of(ours["axes"], rank)]
+    if len(set(axes)) < len(axes):
+        return None
+    begin, end = ([*integers(theirs[key]), *integers(ours[key])] for key in ("begin", "end"))
+    steps = [
+        step for each in (theirs, ours) for step in integers(each.get("strides"), (1,) * len(integers(each["axes"])))
+    ]
+    return relax.op.strided_slice(inner.args[0], axes, begin, end, steps)
 
 
 def _concat(scope: Scope, call: relax.Call) -> relax.Expr | None:
