@@ -35,7 +35,7 @@ from gatewright.compiler.integer.layers import (
     Transpose,
 )
 from gatewright.compiler.integer.requantization import common_multipliers, multiplier_of, multipliers_of
-from gatewright.compiler.integer.semantics import SEMANTICS
+from gatewright.compiler.integer.semantics import SEMANTICS, Interval
 from gatewright.compiler.integer.tensor import TensorType, storage_dtype
 from gatewright.compiler.integer.verifier import verify
 from gatewright.compiler.numeric.windows import output_size
@@ -90,7 +90,7 @@ def random_graph(
     names = list(operators or OPERATORS)
     for index in range(layers):
         op = str(names[(index + seed) % len(names)] if rng.random() < 0.5 else rng.choice(names))
-        OPERATORS[op](maker, f"{op}_{index}")
+        maker.extend(op, f"{op}_{index}")
     return maker.graph()
 
 
@@ -119,6 +119,18 @@ class _Maker:
         outputs = [name for name in made if name not in read or self.rng.random() < 0.3]
         return verify(IntegerGraph(list(self.layers.values()), outputs, self.profile, self.multiplier_bits))
 
+    def extend(self, op: str, name: str) -> None:
+        """A layer of type ``op``, or none where every attempt would overflow 64 bits (the verifier refuses that)."""
+        for _ in range(20):
+            before = dict(self.layers)
+            OPERATORS[op](self, name)
+            types = [self.layers[source].output for source in self.layers[name].inputs]
+            ranges = [Interval(kind.qmin, kind.qmax) for kind in types]
+            proof = SEMANTICS[op].proof(self.layers[name], types, ranges)
+            if proof is None or proof.magnitude < 1 << 63:
+                return
+            self.layers = before
+
     def choose(self, *values: Any) -> Any:
         """One of ``values``."""
         return values[self.rng.integers(len(values))]
@@ -129,7 +141,7 @@ class _Maker:
 
     def bits(self, limit: int | None = None) -> int:
         """A width, mostly 8."""
-        return min(self.choose(8, 8, 8, 8, 4, 2, 1, 5, 12, 16), limit or self.max_bits)
+        return min(self.choose(8, 8, 8, 8, 4, 2, 1, 5, 12, 16, self.max_bits), limit or self.max_bits)
 
     def kind(self, shape: tuple[int, ...], limit: int | None = None) -> TensorType:
         """A random element type; zero point 0 and a power of two in profile ``fixed``."""
@@ -208,9 +220,7 @@ def _centred_magnitude(kind: TensorType) -> int:
 def _weights(maker: _Maker, shape: tuple[int, ...], x: TensorType, out: TensorType) -> dict[str, Any]:
     """Everything Conv2d and Dense have in common, for weights of ``shape`` (O, ...)."""
     rng, channels = maker.rng, shape[0]
-    # Wide operands, weights and multipliers at once would overflow 64 bits: the verifier refuses such a layer.
-    room = 62 - maker.multiplier_bits - x.bits - math.prod(shape[1:]).bit_length()
-    bits, signed = maker.bits(max(1, min(maker.max_bits, room))), bool(rng.random() < 0.8)
+    bits, signed = maker.bits(), bool(rng.random() < 0.8)
     low = -(1 << (bits - 1)) if signed else 0
     high = low + (1 << bits) - 1
     weight = rng.integers(low, high, shape, np.int64, endpoint=True)

@@ -107,6 +107,9 @@ def _variable(name: str, tensor: TensorType) -> relax.Var:
 
 
 def _identifier(name: str) -> str:
-    """``name`` as TVMScript and C accept it; uniqueness comes from elsewhere (an index, or TVM's own renaming)."""
+    """``name`` as TVMScript and C accept it; uniqueness comes from elsewhere (an index, or TVM's own renaming).
+
+    ``main`` belongs to the function: TVM renames whichever of the two comes second.
+    """
     cleaned = re.sub(r"[^0-9A-Za-z_]", "_", name)
-    return cleaned if re.match(r"[A-Za-z_]", cleaned) else f"v_{cleaned}"
+    return cleaned if re.match(r"[A-Za-z_]", cleaned) and cleaned != "main" else f"v_{cleaned}"
