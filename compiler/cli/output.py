@@ -8,6 +8,7 @@ import json
 import os
 import sys
 import time
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -134,9 +135,9 @@ def verb(function: Callable[..., Outcome]) -> Callable[..., int]:
 
 @contextlib.contextmanager
 def _tool_chatter_hidden() -> Iterator[None]:
-    """Libraries and tools print to stdout as they like; only results may stand there.
+    """Libraries and tools print and warn as they like; only results may stand on stdout.
 
-    Their text goes to stderr with ``GATEWRIGHT_DEBUG=1``, else nowhere.
+    Their text goes to stderr with ``GATEWRIGHT_DEBUG=1``, else nowhere; what a user must know is a finding of ours.
     """
     sys.stdout.flush()
     keep = os.dup(1)
@@ -144,7 +145,13 @@ def _tool_chatter_hidden() -> Iterator[None]:
     sink = os.dup(2) if debug else os.open(os.devnull, os.O_WRONLY)
     try:
         os.dup2(sink, 1)
-        with os.fdopen(os.dup(sink), "w") as stream, contextlib.redirect_stdout(stream):
+        with (
+            os.fdopen(os.dup(sink), "w") as stream,
+            contextlib.redirect_stdout(stream),
+            warnings.catch_warnings(),
+        ):
+            if not debug:
+                warnings.simplefilter("ignore")
             yield
     finally:
         os.dup2(keep, 1)

@@ -23,12 +23,32 @@ def number(value: float | int | None) -> str:
     return f"{value:.4g}"
 
 
+_SUMMARY = {
+    "inferences_per_second": "inferences/s",
+    "latency_us": "us latency",
+    "lut": "LUT",
+    "ff": "FF",
+    "dsp": "DSP",
+    "bram_18k": "BRAM18",
+    "uram": "URAM",
+    "macs": "MAC",
+    "constant_bytes": "bytes of constants",
+}
+"""Figures worth a place in one line, and what to call them."""
+
+
 def show_targets(console: Console, rows: Sequence[Row], directory: Path) -> None:
-    """What compile built, where, and what each target is expected to do."""
+    """What compile built, where, and in one line what is expected of it."""
     for row in rows:
-        if row["ok"]:
-            console.print(f"{row['target']}: built in {directory}/{row['target'].replace(':', '-').replace('/', '-')}")
-    show_estimates(console, rows, by_layer=False)
+        _show_problems(console, row)
+        if not row["ok"]:
+            continue
+        folder = row["target"].replace(":", "-").replace("/", "-")
+        console.print(f"{row['target']}: built in {directory}/{folder}", markup=False, soft_wrap=True)
+        figures = {**row.get("resources", {}), **row}
+        found = [f"{number(figures[name])} {text}" for name, text in _SUMMARY.items() if figures.get(name)]
+        if found:
+            console.print(f"  estimate: {', '.join(found)}", markup=False, soft_wrap=True)
 
 
 def show_estimates(console: Console, rows: Sequence[Row], by_layer: bool) -> None:
@@ -50,8 +70,10 @@ def show_estimates(console: Console, rows: Sequence[Row], by_layer: bool) -> Non
             console.print(f"  {name:<22}{number(value):>12}  {note}".rstrip(), markup=False)
         if by_layer and row["layers"]:
             _show_layers(console, row["layers"])
-        for model, source in row["models"].items():
-            console.print(f"  [dim]{model}: {source}[/dim]", soft_wrap=True)
+        if by_layer:
+            console.print("  where the figures come from:")
+            for model, source in row["models"].items():
+                console.print(f"    {model}: {source}", markup=False, soft_wrap=True)
 
 
 def _show_problems(console: Console, row: Row) -> None:
