@@ -27,7 +27,6 @@ class Node:
         version: version of the operator set ``domain`` that defines it.
         domain: "" is ONNX's own.
         name: for messages; as in the file, or made from the first output.
-        depth: how many functions this node was expanded from.
     """
 
     op: str
@@ -37,7 +36,6 @@ class Node:
     version: int = 13
     domain: str = ""
     name: str = ""
-    depth: int = 0
 
     def input(self, index: int) -> str:
         """The name of input ``index``, "" when it is absent."""
@@ -55,7 +53,6 @@ class Node:
             self.version if version is None else version,
             "",
             self.name,
-            self.depth,
         )
 
     def where(self) -> str:
@@ -101,19 +98,24 @@ class Function:
     attributes: Mapping[str, AttributeValue]
 
 
-@dataclass
+@dataclass(frozen=True)
 class Draft:
-    """A whole model.
+    """A whole model as read.
 
     Attributes:
+        place: the file, for messages.
         inputs: graph inputs with static shapes, initializers left out.
         outputs: names of graph outputs.
+        nodes: in executable order.
         constants: initializers.
-        functions: by (domain, name, overload).
+        narrow: names of constants whose ONNX type has less than 8 bits.
+        functions: by domain, name and overload.
     """
 
+    place: str
     inputs: tuple[TensorSpec, ...]
     outputs: tuple[str, ...]
-    nodes: list[Node]
-    constants: dict[str, Array]
+    nodes: Sequence[Node]
+    constants: Mapping[str, Array]
+    narrow: frozenset[str]
     functions: Mapping[tuple[str, str, str], Function]

@@ -2,30 +2,68 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from gatewright.compiler.errors import FrontendError
+from gatewright.compiler.errors import FrontendError, LimitError
 from gatewright.compiler.frontend.draft import Body, Function, Node, Reference
+from gatewright.compiler.frontend.limits import Limits
 from gatewright.compiler.frontend.scope import Scope, UnsupportedError
 
-__all__ = ["branch", "call"]
+__all__ = ["branch", "call", "check_calls", "key_of"]
+
+Key = tuple[str, str, str]
+
+
+def check_calls(nodes: Sequence[Node], functions: Mapping[Key, Function], limits: Limits) -> None:
+    """Count the nodes that expanding every call makes, without expanding any.
+
+    Raises:
+        FrontendError: GW1025 when functions call each other in a circle, or nest too deep.
+        LimitError: GW6003 when there would be too many nodes.
+    """
+    counts: dict[Key, int] = {}
+
+    def count(inner: Sequence[Node], depth: int) -> int:
+        total = 0
+        for node in inner:
+            if depth > limits.nesting:
+                raise FrontendError(
+                    "GW1025",
+                    node.where(),
+                    "is in a function that calls itself, or functions nest too deep",
+                    "export the model again with functions inlined (onnx.inliner)",
+                )
+            function = functions.get(key_of(node))
+            if function is not None and function.key not in counts:
+                counts[function.key] = count(function.nodes, depth + 1)
+            total += 1 if function is None else counts[function.key]
+            bodies = [value for value in node.attributes.values() if isinstance(value, Body)]
+            total += sum(count(body.nodes, depth + 1) for body in bodies)
+        if total > limits.nodes:
+            raise LimitError(
+                "GW6003",
+                inner[0].where(),
+                f"expanding functions makes {total} nodes and more; {limits.nodes} are allowed",
+                "split the model, or raise Limits.nodes",
+            )
+        return total
+
+    count(nodes, 0)
+
+
+def key_of(node: Node) -> Key:
+    """The key under which a function of the model would have the node's name."""
+    return node.domain, node.op, str(node.attributes.get("overload ", ""))
 
 
 def call(node: Node, function: Function, scope: Scope) -> list[Node]:
     """The body of ``function`` in place of ``node``, which calls it.
 
     Raises:
-        FrontendError: GW1025 when the function calls itself, GW1024 when arguments or attributes do not match.
+        FrontendError: GW1024 when arguments or attributes do not match.
     """
-    if node.depth >= scope.limits.nesting:
-        raise FrontendError(
-            "GW1025",
-            node.where(),
-            "is a function that calls itself, or functions nest too deep",
-            "export the model again with functions inlined (onnx.inliner)",
-        )
     if len(node.inputs) > len(function.inputs) or len(node.outputs) > len(function.outputs):
         raise FrontendError(
             "GW1024",
@@ -94,7 +132,6 @@ def _renamed(inner: Node, rename: Callable[[str], str], outer: Node, attributes:
         outputs=tuple(map(rename, inner.outputs)),
         attributes=_bound(inner.attributes, rename, outer, attributes),
         name=f"{outer.name}/{inner.name}",
-        depth=outer.depth + 1,
     )
 
 

@@ -24,10 +24,12 @@ def read_model_bytes(path: Path, limits: Limits) -> bytes:
         # Looked at first: opening a pipe blocks and opening a device may act.
         _check(place, path.stat(), limits)
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
-        with open(descriptor, "rb", buffering=0) as file:  # noqa: PTH123 - the descriptor, not the path
+        try:
             status = os.fstat(descriptor)
             _check(place, status, limits)
-            content = _read(file.fileno(), status.st_size + 1)
+            content = _read(descriptor, status.st_size + 1)
+        finally:
+            os.close(descriptor)
     except FileNotFoundError:
         raise FrontendError("GW1001", place, "there is no such file", "check the path for a typing error") from None
     except PermissionError:

@@ -49,8 +49,8 @@ def normalise(
     outputs = tuple(value.name for value in model.graph.output)
     ordered = in_order(nodes, {*constants, *(spec.name for spec in inputs)}, outputs, place)
     check_finite(ordered, constants)
-    draft = Draft(inputs, outputs, ordered, constants, reader.functions())
-    return sweep(draft, limits, reader.narrow), facts
+    functions = reader.functions()
+    return sweep(Draft(place, inputs, outputs, ordered, constants, frozenset(reader.narrow), functions), limits), facts
 
 
 def run(path: Path, input_shapes: Mapping[str, tuple[int, ...]], limits: Limits) -> ImportedModel:

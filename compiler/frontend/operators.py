@@ -12,6 +12,7 @@ from onnx import helper
 from gatewright.compiler.frontend.draft import Function, Node
 from gatewright.compiler.frontend.external import ExternalData
 from gatewright.compiler.frontend.infer import schema_of, to_proto
+from gatewright.compiler.frontend.qonnx import qonnx_refusal
 from gatewright.compiler.frontend.reader import ModelReader
 from gatewright.compiler.frontend.scope import Scope, UnsupportedError
 from gatewright.compiler.frontend.tensors import TensorReader
@@ -42,6 +43,8 @@ _DATA_DEPENDENT = frozenset({"Compress", "NonMaxSuppression", "NonZero", "Unique
 
 def refusal(node: Node) -> UnsupportedError:
     """Why the operator of ``node`` is not supported, and what can be done."""
+    if (dialect := qonnx_refusal(node)) is not None:
+        return dialect
     if node.domain:
         return UnsupportedError(
             f"operators of the domain {node.domain!r} are not known",

@@ -49,7 +49,7 @@ class Scope:
         constants: Mapping[str, Array],
         functions: Mapping[tuple[str, str, str], Function],
         limits: Limits,
-        narrow: set[str],
+        narrow: frozenset[str],
     ) -> None:
         self.constants = dict(constants)
         self.specs = {spec.name: spec for spec in inputs}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
@@ -42,15 +43,15 @@ def input_specs(
     """
     values = [value for value in graph.input if value.name not in initializers]
     names = [value.name for value in values]
-    for name in names:
-        if not name or names.count(name) > 1:
+    for name, count in Counter(names).items():
+        if not name or count > 1:
             raise FrontendError("GW1020", f"input {name!r}", "has no name of its own", "export the model again")
     unknown = sorted(set(given) - set(names))
     if unknown:
         raise FrontendError(
             "GW1052",
             f"--input-shape {unknown[0]}",
-            f"the model has no input of that name; its inputs are {', '.join(map(repr, names))}",
+            f"the model has no input of that name; its inputs are {', '.join(map(repr, names[:8]))}",
             "use the name as the model has it",
         )
     specs: list[TensorSpec] = []

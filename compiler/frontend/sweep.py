@@ -10,12 +10,13 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from gatewright.compiler.errors import GatewrightError, GraphError, LimitError
+from gatewright.compiler.errors import FrontendError, GatewrightError, GraphError, LimitError
 from gatewright.compiler.floatgraph.graph import TensorSpec
 from gatewright.compiler.frontend import expand
+from gatewright.compiler.frontend.arity import check_declaration
 from gatewright.compiler.frontend.draft import Draft, Node
 from gatewright.compiler.frontend.folding import fold
-from gatewright.compiler.frontend.infer import infer
+from gatewright.compiler.frontend.infer import infer, schema_of
 from gatewright.compiler.frontend.limits import Limits
 from gatewright.compiler.frontend.operators import SUPPORTED, definition, refusal
 from gatewright.compiler.frontend.rewrites import REWRITES
@@ -48,8 +49,8 @@ class Normal:
 
 
 class _Sweep:
-    def __init__(self, draft: Draft, limits: Limits, narrow: set[str]) -> None:
-        self.scope = Scope(draft.inputs, draft.constants, draft.functions, limits, narrow)
+    def __init__(self, draft: Draft, limits: Limits) -> None:
+        self.scope = Scope(draft.inputs, draft.constants, draft.functions, limits, draft.narrow)
         self.scope.taken.update(name for node in draft.nodes for name in node.outputs)
         self.queue = deque(draft.nodes)
         self.findings: list[GatewrightError] = []
@@ -77,6 +78,7 @@ class _Sweep:
                 self.finding(node, error)
 
     def step(self, node: Node) -> None:
+        self.check(node)
         if any(name in self.unknown for name in node.inputs):
             # Behind an unsupported node nothing has a shape; report what is unsupported by name alone.
             refused = None if self.named(node) else refusal(node)
@@ -100,21 +102,24 @@ class _Sweep:
             return
         self.keep(node)
 
+    def check(self, node: Node) -> None:
+        """ONNX's own operators are held against their declaration before anything reads them."""
+        if not node.domain and expand.key_of(node) not in self.scope.functions:
+            schema = schema_of(node)
+            if schema is not None:
+                check_declaration(node, schema)
+
     def named(self, node: Node) -> bool:
         """Whether the operator is known, whatever its shapes."""
         return (
             (not node.domain and node.op in SUPPORTED)
             or (node.domain, node.op) in REWRITES
-            or self.function_key(node) in self.scope.functions
+            or expand.key_of(node) in self.scope.functions
             or node.op == "If"
         )
 
-    @staticmethod
-    def function_key(node: Node) -> tuple[str, str, str]:
-        return node.domain, node.op, str(node.attributes.get("overload ", ""))
-
     def expanded(self, node: Node) -> Sequence[Node] | None:
-        if (function := self.scope.functions.get(self.function_key(node))) is not None:
+        if (function := self.scope.functions.get(expand.key_of(node))) is not None:
             return expand.call(node, function, self.scope)
         if node.op == "If" and not node.domain:
             return expand.branch(node, self.scope)
@@ -124,9 +129,16 @@ class _Sweep:
         return None
 
     def rewritten(self, node: Node) -> Sequence[Node] | None:
-        for rewrite in REWRITES.get((node.domain, node.op), ()):
-            if (replacement := rewrite(node, self.scope)) is not None:
-                return replacement
+        try:
+            for rewrite in REWRITES.get((node.domain, node.op), ()):
+                if (replacement := rewrite(node, self.scope)) is not None:
+                    return replacement
+        except (IndexError, KeyError, TypeError, ValueError) as error:
+            if not node.domain:
+                raise  # Its declaration was checked: a bug of ours.
+            raise FrontendError(
+                "GW1024", node.where(), f"does not follow the operator's definition: {error}", "export the model again"
+            ) from error
         return None
 
     def keep(self, node: Node) -> None:
@@ -139,7 +151,7 @@ class _Sweep:
         self.unknown.update(name for name in node.outputs if name)
 
 
-def sweep(draft: Draft, limits: Limits, narrow: set[str]) -> Normal:
+def sweep(draft: Draft, limits: Limits) -> Normal:
     """Normalise ``draft``; its nodes are in executable order.
 
     Raises:
@@ -147,10 +159,11 @@ def sweep(draft: Draft, limits: Limits, narrow: set[str]) -> Normal:
         FrontendError: GW1024, GW1025, GW1060: a node that contradicts its operator's definition.
         LimitError: GW6003 nodes, GW6005 a tensor.
     """
-    work = _Sweep(draft, limits, narrow)
+    expand.check_calls(draft.nodes, draft.functions, limits)
+    work = _Sweep(draft, limits)
     work.run()
     if work.findings:
-        raise _report(work.findings)
+        raise _report(work.findings, draft.place)
     scope = work.scope
     results = tuple(scope.resolve(name) for name in draft.outputs)
     outputs = tuple(replace(scope.spec(result), name=name) for name, result in zip(draft.outputs, results, strict=True))
@@ -174,12 +187,12 @@ def _trimmed(draft: Draft, scope: Scope, outputs: tuple[TensorSpec, ...], result
     return Normal(draft.inputs, outputs, results, tuple(nodes), constants)
 
 
-def _report(findings: list[GatewrightError]) -> GatewrightError:
+def _report(findings: list[GatewrightError], place: str) -> GatewrightError:
     if len(findings) == 1:
         return findings[0]
     return GraphError(
         "GW2100",
-        ", ".join(finding.place for finding in findings),
+        place,
         f"{len(findings)} nodes cannot be imported",
         *dict.fromkeys(action for finding in findings for action in finding.actions),
         findings=findings,

@@ -29,11 +29,12 @@ _LONG_TEXTS = frozenset({"doc_string", "value"})
 
 @dataclass(frozen=True)
 class _Message:
-    """What the walk must know of a message type: submessages and texts by field number."""
+    """What the walk must know of a message type: submessages and texts by field number, and both together."""
 
     name: str
     messages: dict[int, tuple[str, Any]]
     texts: dict[int, str]
+    numbered: frozenset[int]
 
 
 @cache
@@ -43,6 +44,7 @@ def _message(descriptor: Any) -> _Message:
         descriptor.name,
         {f.number: (f.name, f.message_type) for f in fields if f.type == _TYPE_MESSAGE},
         {f.number: f.name for f in fields if f.type == _TYPE_STRING},
+        frozenset(f.number for f in fields if f.type in (_TYPE_STRING, _TYPE_MESSAGE)),
     )
 
 
@@ -90,36 +92,59 @@ class _Walk:
             if self.position == end:
                 self.stack.pop()
                 continue
-            fields += 1
+            fields += 1 + self.small_numbers(message, end)
             if fields > self.limits.fields:
                 raise self.limit(
                     "GW6008",
                     f"the file has more than {self.limits.fields} fields",
                     "store numbers as raw_data (onnx.numpy_helper does) or raise Limits.fields",
                 )
-            tag = self.varint(end)
-            number, wire = tag >> 3, tag & 7
-            if number == 0:
-                raise self.malformed("field number 0")
-            if wire == _VARINT:
-                self.varint(end)
-            elif wire == _BYTES:
-                self.length_delimited(message, number, end)
-                continue
-            elif wire in (_FIXED64, _FIXED32):
-                self.position += 8 if wire == _FIXED64 else 4
+            if self.position < end:
+                self.field(message, end)
+
+    def small_numbers(self, message: _Message, end: int) -> int:
+        """Step over short fields in a row, small numbers and float32, and count them: what long attributes consist of."""
+        data, position, count = self.data, self.position, 0
+        last = end - 5
+        while position <= last and count <= self.limits.fields:
+            tag = data[position]
+            if not 8 <= tag < 0x80 or tag >> 3 in message.numbered:
+                break
+            if tag & 7 == _VARINT and data[position + 1] < 0x80:
+                position += 2
+            elif tag & 7 == _FIXED32:
+                position += 5
             else:
-                raise self.malformed(f"wire type {wire}, which ONNX never uses")
-            if self.position > end:
-                raise self.malformed("a value reaches past the end of its message (truncated?)")
-            if number in message.messages or number in message.texts:
-                raise self.malformed(f"field {number} of {message.name} has the wrong wire type")
+                break
+            count += 1
+        self.position = position
+        return count
+
+    def field(self, message: _Message, end: int) -> None:
+        tag = self.varint(end)
+        number, wire = tag >> 3, tag & 7
+        if number == 0:
+            raise self.malformed("field number 0")
+        if wire == _BYTES:
+            self.length_delimited(message, number, end)
+            return
+        if wire == _VARINT:
+            self.varint(end)
+        elif wire in (_FIXED64, _FIXED32):
+            self.position += 8 if wire == _FIXED64 else 4
+        else:
+            raise self.malformed(f"wire type {wire}, which ONNX never uses")
+        if self.position > end:
+            raise self.malformed("a value reaches past the end of its message (truncated?)")
+        if number in message.numbered:
+            raise self.malformed(f"field {number} of {message.name} has the wrong wire type")
 
     def length_delimited(self, message: _Message, number: int, end: int) -> None:
         size = self.varint(end)
         if size > end - self.position:
             missing = size - (end - self.position)
-            raise self.malformed(f"a field of {size} bytes reaches {missing} bytes past the end (truncated?)")
+            name = message.messages.get(number, (None,))[0] or message.texts.get(number) or f"field {number}"
+            raise self.malformed(f"its {name} of {size} bytes reaches {missing} bytes past the end (truncated?)")
         if (child := message.messages.get(number)) is not None:
             name, descriptor = child
             inner = _message(descriptor)

@@ -16,7 +16,6 @@ from gatewright.compiler.frontend.rewrites import (
     old_forms,
     qdq,
     qlinear,
-    qonnx,
     resize,
     windows,
 )
@@ -29,7 +28,7 @@ Rewrite = Callable[[Node, Scope], "Sequence[Node] | None"]
 
 def _collected() -> Mapping[tuple[str, str], tuple[Rewrite, ...]]:
     collected: dict[tuple[str, str], tuple[Rewrite, ...]] = {}
-    for module in (constants, old_forms, windows, resize, qdq, qlinear, microsoft, dynamic, qonnx):
+    for module in (constants, old_forms, windows, resize, qdq, qlinear, microsoft, dynamic):
         for key, rewrite in module.RULES.items():
             collected[key] = (*collected.get(key, ()), rewrite)
     return collected

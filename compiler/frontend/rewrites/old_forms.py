@@ -112,7 +112,7 @@ def split(node: Node, scope: Scope) -> Sequence[Node] | None:
                 "GW1060", node.where(), f"cannot split {size} elements into {count} parts", "export the model again"
             )
     made = node.make("Split", [node.inputs[0], scope.add(f"{node.name}/sizes", list(sizes))], "", 13, axis=axis)
-    return [Node(made.op, made.inputs, node.outputs, made.attributes, 13, "", node.name, node.depth)]
+    return [Node(made.op, made.inputs, node.outputs, made.attributes, 13, "", node.name)]
 
 
 def reduce(node: Node, scope: Scope) -> Sequence[Node] | None:
@@ -177,7 +177,7 @@ def top_k(node: Node, scope: Scope) -> Sequence[Node] | None:
         return None
     k = scope.add(f"{node.name}/k", [int(node.attributes.get("k", 1))])
     made = node.make("TopK", [node.inputs[0], k], "", 11, axis=node.attributes.get("axis", -1))
-    return [Node(made.op, made.inputs, node.outputs, made.attributes, 11, "", node.name, node.depth)]
+    return [Node(made.op, made.inputs, node.outputs, made.attributes, 11, "", node.name)]
 
 
 def batch_normalization(node: Node, scope: Scope) -> Sequence[Node] | None:
