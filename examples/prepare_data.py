@@ -138,6 +138,10 @@ def _signed_pixels(x: Array) -> Array:
     return (np.rint(x) - 128).astype(np.int8)
 
 
+def _pixels(x: Array) -> Array:
+    return np.rint(x).astype(np.uint8)
+
+
 def _nchw(x: Array) -> Array:
     return np.ascontiguousarray(((x - 127) / 128).transpose(0, 3, 1, 2), np.float32)
 
@@ -180,8 +184,8 @@ SETS: Mapping[str, tuple[str, Callable[[Path], Samples]]] = {
         "mlperf_tiny",
         _then(spectra((49, 40), 0.0, 25.9), lambda x: _quantized(0.10171568, -128)(x.reshape(len(x), -1))),
     ),
-    "mobilenet_v1_0.25_128_quant": ("imagenet", _then(enlarged(128, 128, 16, 64), lambda x: np.rint(x).astype(np.uint8))),
-    "mobilenet_v2_1.0_224_quant": ("imagenet", _then(enlarged(224, 224, 16, 16), lambda x: np.rint(x).astype(np.uint8))),
+    "mobilenet_v1_0.25_128_quant": ("imagenet", _then(enlarged(128, 128, 16, 64), _pixels)),
+    "mobilenet_v2_1.0_224_quant": ("imagenet", _then(enlarged(224, 224, 16, 16), _pixels)),
     "efficientnet_lite0": ("imagenet", _then(enlarged(224, 224, 16, 16), _nchw)),
     "version-RFB-320": ("detect", _then(enlarged(240, 320, 16, 16), _nchw)),
     "yunet_n_320_320": (

@@ -52,7 +52,8 @@ def recognize(
         nodes: the function, see :func:`~gatewright.compiler.quantize.functions.evaluate`.
         root: its argument.
         constants: float values by name.
-        low, high: bounds of the argument, infinite where there is none.
+        low: lower bound of the argument, infinite where there is none.
+        high: upper bound likewise.
     """
     if not any(node.op == "round" for node in nodes):
         return None

@@ -43,8 +43,9 @@ def split(program: Program, blocks: Sequence[Block]) -> Region:
     for block in blocks:
         for name in dict.fromkeys(block.inputs):
             users.setdefault(name, []).append(block.name)
+    light = _light(blocks)
     for block in reversed(blocks):
-        if block.name not in host and block.kind in _TRAILING and all(u in host for u in users.get(block.name, ())):
+        if block.name not in host and block.name in light and all(u in host for u in users.get(block.name, ())):
             host[block.name] = block.name
     inside = tuple(block for block in blocks if block.name not in host)
     made = {block.name for block in inside} | {spec.name for spec in program.source.inputs}
@@ -52,6 +53,17 @@ def split(program: Program, blocks: Sequence[Block]) -> Region:
     reached = {name for name in [*wanted, *program.results] if name in made}
     order = [*(spec.name for spec in program.source.inputs), *(block.name for block in inside)]
     return Region(_needed(inside, reached), tuple(name for name in order if name in reached))
+
+
+def _light(blocks: Sequence[Block]) -> set[str]:
+    """Blocks that may move to the host when nothing but the host reads them: functions and movements, and sums and
+    products of nothing but such (the decoding of boxes; a residual sum reads a convolution and stays)."""
+    light: set[str] = set()
+    for block in blocks:
+        arithmetic = block.kind in ("add", "multiply") and all(name in light for name in block.inputs)
+        if block.kind in _TRAILING or arithmetic:
+            light.add(block.name)
+    return light
 
 
 def _without_semantics(blocks: Sequence[Block]) -> dict[str, str]:
