@@ -77,7 +77,9 @@ def _permute(scope: Scope, call: relax.Call) -> relax.Expr | None:
         return x if composed == sorted(composed) else relax.op.permute_dims(x, composed)
     shape = shape_of(call.args[0])
     long = [axis for axis in axes if shape[axis] != 1]
-    return relax.op.reshape(call.args[0], shape_of(call)) if long == sorted(long) else None
+    if long != sorted(long):
+        return None
+    return call.args[0] if shape_of(call) == shape else relax.op.reshape(call.args[0], shape_of(call))
 
 
 def _unary(scope: Scope, call: relax.Call) -> relax.Expr | None:

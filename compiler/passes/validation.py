@@ -71,7 +71,9 @@ def compare(before: Mapping[str, Array], after: Mapping[str, Array], name: str) 
             continue
         same = (expected == found) | (np.isnan(expected) & np.isnan(found))  # infinities are equal or wrong
         largest = np.max(np.abs(expected), initial=1.0, where=np.isfinite(expected))
-        error = float(np.max(np.where(same, 0.0, np.abs(expected - found)), initial=0.0) / largest)
+        with np.errstate(invalid="ignore"):  # inf - inf, where both are equal
+            difference = np.abs(expected - found)
+        error = float(np.max(np.where(same, 0.0, difference), initial=0.0) / largest)
         if not error <= BOUND:
             raise _changed(name, output, f"it is off by {error:.3g} of its largest value, more than {BOUND}")
         worst = max(worst, error)

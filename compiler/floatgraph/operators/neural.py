@@ -92,6 +92,9 @@ def _matmul(node: Node, a: Array, b: Array) -> Array:
 
 def _batch_norm(node: Node, x: Array, gamma: Array, beta: Array, mean: Array, variance: Array) -> Array:
     """Inference form: ``(x - mean) / sqrt(variance + epsilon) * gamma + beta`` along ``axis``."""
+    if node.attributes.get("training"):
+        reason = "batch normalisation in training mode"
+        raise GraphError("GW2002", node.name, reason, "export the model in inference mode (model.eval())")
     axis = integer(node.attributes["axis"]) % x.ndim
     shape = [-1 if i == axis else 1 for i in range(x.ndim)]
     scale = 1 / np.sqrt(variance + x.dtype.type(node.attributes["epsilon"]))
