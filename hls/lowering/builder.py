@@ -21,12 +21,7 @@ from gatewright.hls.layout import Positions, Wire, canonical_index, canonical_sh
 __all__ = ["MAX_READERS", "Builder", "binary_point"]
 
 _RESERVED = frozenset(
-    """
-    alignas alignof and asm auto bool break case catch char class const constexpr continue decltype default delete do
-    double else enum explicit export extern false float for friend goto if inline input int long mutable namespace
-    new not nullptr operator or private protected public register return short signed sizeof static struct switch
-    template this throw true try typedef typeid typename union unsigned using virtual void volatile while xor
-    """.split()
+    ["alignas", "alignof", "and", "asm", "auto", "bool", "break", "case", "catch", "char", "class", "const", "constexpr", "continue", "decltype", "default", "delete", "do", "double", "else", "enum", "explicit", "export", "extern", "false", "float", "for", "friend", "goto", "if", "inline", "input", "int", "long", "mutable", "namespace", "new", "not", "nullptr", "operator", "or", "private", "protected", "public", "register", "return", "short", "signed", "sizeof", "static", "struct", "switch", "template", "this", "throw", "true", "try", "typedef", "typeid", "typename", "union", "unsigned", "using", "virtual", "void", "volatile", "while", "xor"]
 )
 """C++ keywords, and ``input``, which hls4ml reserves."""
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import io
+import math
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,10 +14,10 @@ import networkx as nx
 import numpy as np
 
 from gatewright.compiler.integer.graph import IntegerGraph
-from gatewright.compiler.integer.layers import Input, Transpose
+from gatewright.compiler.integer.layers import Input, Reshape, Transpose
 from gatewright.compiler.integer.semantics import Interval
 from gatewright.hls.extension import register
-from gatewright.hls.layout import Wire, canonical_index, canonical_shape
+from gatewright.hls.layout import Positions, Wire, canonical_index, canonical_shape
 from gatewright.hls.lowering import elementwise, linear, movement, pooling
 from gatewright.hls.lowering.builder import Builder
 
@@ -91,14 +93,9 @@ def design(graph: IntegerGraph, rows: Sequence[Mapping[str, Any]], io_type: str)
 
 
 def _input(builder: Builder, layer: Input) -> Port:
-    """The port carries q in the order its readers want: channels last, also behind an NHWC -> NCHW transpose."""
+    """The port carries q in the order its reader wants: channels last, also behind an NHWC -> NCHW border."""
     kind = layer.output
-    users = builder.graph.users(layer.name)
-    shape, index = canonical_shape(kind.shape), canonical_index(kind.shape)
-    if users and isinstance(users[0], Transpose) and len(kind.shape) == 4 and kind.shape[0] == 1:
-        moved = users[0].output.shape
-        old = np.arange(index.size, dtype=np.int64).reshape(kind.shape).transpose(users[0].permutation).ravel()
-        shape, index = canonical_shape(moved), old[canonical_index(moved)]
+    shape, index = _wanted_order(builder.graph, layer)
     wire = Wire("", shape, index, kind.shape, Interval(kind.qmin, kind.qmax), builder.fraction(layer))
     wire = builder.add(
         layer, "", "InputLayer", [], wire, {}, {"input_shape": list(shape)},
@@ -106,6 +103,21 @@ def _input(builder: Builder, layer: Input) -> Port:
     )  # fmt: skip
     builder.wires[layer.name] = wire
     return Port(layer.name, wire)
+
+
+def _wanted_order(graph: IntegerGraph, layer: Input) -> tuple[tuple[int, ...], Positions]:
+    """Canonical order of what the input has become where a layer first computes with it: transposes and reshapes on
+    the way there (NHWC borders) then cost nothing."""
+    # position[i]: element of the input that is the logical element i here
+    position, here = np.arange(math.prod(layer.output.shape), dtype=np.int64).reshape(layer.output.shape), layer.name
+    while len(users := graph.users(here)) == 1 and isinstance(users[0], Transpose | Reshape):
+        user = users[0]
+        position = (
+            position.transpose(user.permutation) if isinstance(user, Transpose) else position.reshape(user.output.shape)
+        )
+        here = user.name
+    shape = position.shape
+    return canonical_shape(shape), position.ravel()[canonical_index(shape)]
 
 
 def lower(graph: IntegerGraph, rows: Sequence[Mapping[str, Any]], settings: Mapping[str, Any]) -> Any:
@@ -128,7 +140,9 @@ def lower(graph: IntegerGraph, rows: Sequence[Mapping[str, Any]], settings: Mapp
     made = design(graph, rows, str(settings["io_type"]))
     builder = made.builder
     extra = {"board": settings["board"]} if settings["backend"] == "VivadoAccelerator" else {}
-    with contextlib.redirect_stdout(io.StringIO()):  # hls4ml prints; what it prints is known at check time
+    # hls4ml prints and warns about choices that are ours (strategies spelt in capitals, nearest legal reuse factors).
+    with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
         config = create_config(
             output_dir=".", project_name=str(settings["project_name"]), backend=str(settings["backend"]),
             io_type=str(settings["io_type"]), part=settings["part"], clock_period=settings["clock_period_ns"], **extra,

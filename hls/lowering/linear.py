@@ -3,9 +3,11 @@ conversion to the result type) makes the result."""
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from gatewright.compiler.integer.layers import Conv2d, Dense
 from gatewright.compiler.integer.semantics import Interval
@@ -17,6 +19,9 @@ from gatewright.hls.lowering.builder import Builder
 from gatewright.hls.reuse import closest_reuse_factor
 
 __all__ = ["conv2d", "dense"]
+
+DSP_OPERAND_BITS = 18
+"""The narrow operand of a DSP48 (UG579); wider weights take two."""
 
 
 def conv2d(builder: Builder, layer: Conv2d) -> Wire:
@@ -47,15 +52,11 @@ def conv2d(builder: Builder, layer: Conv2d) -> Wire:
         "stride_height": strides[0], "stride_width": strides[1],
         "pad_top": padding[0], "pad_left": padding[1], "pad_bottom": padding[2], "pad_right": padding[3],
     }  # fmt: skip
-    if depthwise:
-        data = {"depthwise_data": _real(weight[:, 0].transpose(1, 2, 0)[..., None]), "depth_multiplier": 1}
-    else:
-        data = {"weight_data": _real(weight.transpose(2, 3, 1, 0))}
     out = replace(
         x, shape=(oh, ow, weight.shape[0]), index=canonical_index(layer.output.shape), logical=layer.output.shape
     )
     return _linear(
-        builder, layer, "DepthwiseConv2D" if depthwise else "Conv2D", x, out, weight, attributes | data,
+        builder, layer, "DepthwiseConv2D" if depthwise else "Conv2D", x, out, weight, attributes,
         channels * kh * kw, weight.shape[0],
     )  # fmt: skip
 
@@ -70,7 +71,7 @@ def dense(builder: Builder, layer: Dense) -> Wire:
         x = builder.gather(layer, "_flat", x, (k,), x.index, x.index, x.logical)
         weight = weight[:, x.index]
         out = replace(x, shape=(o,), index=np.arange(o, dtype=np.int64), logical=layer.output.shape)
-        attributes = {"n_in": k, "n_out": o, "weight_data": _real(weight.T)}
+        attributes = {"n_in": k, "n_out": o}
         return _linear(builder, layer, "Dense", x, out, weight, attributes, k, o)
     positions = np.arange(x.index.size, dtype=np.int64)
     rows = x.index.size // k
@@ -83,56 +84,57 @@ def dense(builder: Builder, layer: Dense) -> Wire:
         "in_height": 1, "in_width": rows, "n_chan": k, "out_height": 1, "out_width": rows, "n_filt": o,
         "filt_height": 1, "filt_width": 1, "stride_height": 1, "stride_width": 1,
         "pad_top": 0, "pad_left": 0, "pad_bottom": 0, "pad_right": 0,
-        "weight_data": _real(weight.T[None, None]),
     }  # fmt: skip
     return _linear(builder, layer, "Conv2D", x, out, weight, attributes, k, o)
 
 
 def _linear(
     builder: Builder, layer: Conv2d | Dense, class_name: str, x: Wire, out: Wire, weight: IntArray,
-    attributes: dict[str, object], n_in: int, n_out: int,
+    attributes: dict[str, Any], n_in: int, n_out: int,
 ) -> Wire:  # fmt: skip
-    proof = builder.proofs[layer.name]
+    """hls4ml's kernel with exact types; ``attributes`` hold everything but the constants."""
+    proof, bias = builder.proofs[layer.name], layer.bias.astype(np.int64)
     # Signed although the interval may not be: hls4ml adds products one by one, and partial sums may be negative.
-    accumulator = proof.accumulator.hull(-1)
-    row = builder.rows.get(layer.name, {})
-    strategy = str(row.get("strategy", "resource")).capitalize()
-    reuse = int(row.get("reuse_factor", n_in))
-    if strategy == "Resource":
-        reuse = closest_reuse_factor(n_in, n_out, reuse)
-    natively = _native_result(builder, layer, x)
-    fraction = x.fraction
-    if natively is not None:
-        result, weight_fraction = natively
-        assert x.fraction is not None
-        fraction = x.fraction + weight_fraction
+    accumulator, fraction = proof.accumulator.hull(-1), x.fraction
+    native = _native_result(builder, layer, x, weight)
+    if native is not None:
+        weight, bias, fraction = native.aligned(weight), native.aligned(bias), native.fraction
+        accumulator = Interval(accumulator.low << native.spread, accumulator.high << native.spread)
     accum = exact_type(accumulator, fraction)
+    weights = Interval(int(weight.min(initial=0)), int(weight.max(initial=0)))
+    weight_fraction = 0 if native is None or x.fraction is None else native.fraction - x.fraction
     precision = {
-        "weight": _weight_precision(weight, natively),
-        "bias": exact_type(Interval(int(layer.bias.min()), int(layer.bias.max())).hull(0), fraction),
+        "weight": weight_type(weights) if native is None else exact_type(weights, weight_fraction),
+        "bias": exact_type(Interval(int(bias.min()), int(bias.max())).hull(0), fraction),
         "accum": accum,
-        "result": accum,
+        "result": accum if native is None else native.result,
     }
-    scaled = dict(attributes)
-    key = "depthwise_data" if "depthwise_data" in scaled else "weight_data"
-    if natively is not None:
-        scaled[key] = scaled[key] * 2.0**-weight_fraction  # type: ignore[operator]  # an array of float64
-    bias = _real(layer.bias)
-    scaled["bias_data"] = bias if fraction is None else bias * 2.0**-fraction
-    kind = f"{layer.op} {x.shape} -> {out.shape}, weights {precision['weight']}, accumulator {accum}"
-    if natively is not None:
-        precision["result"] = result
-        clamp = builder.interval(layer)
-        wire = builder.add(
-            layer, "", class_name, [x], replace(out, interval=clamp, fraction=builder.fraction(layer)), precision,
-            scaled, f"{kind}; the conversion to {result} is the requantization", strategy, reuse,
-        )  # fmt: skip
-        return wire
-    acc = builder.add(
-        layer, "_acc", class_name, [x], replace(out, interval=accumulator, fraction=fraction), precision, scaled, kind,
-        strategy, reuse,
-    )  # fmt: skip
+    if class_name == "DepthwiseConv2D":
+        data = {"depthwise_data": weight[:, 0].transpose(1, 2, 0)[..., None], "depth_multiplier": 1}
+    elif class_name == "Conv2D":
+        four = weight if weight.ndim == 4 else weight[:, :, None, None]
+        data = {"weight_data": four.transpose(2, 3, 1, 0)}
+    else:
+        data = {"weight_data": weight.T}
+    real = {
+        **{key: _real(values, weight_fraction) if key.endswith("data") else values for key, values in data.items()},
+        "bias_data": _real(bias, fraction or 0),
+    }
+    strategy, reuse = _strategy(builder, layer, n_in, n_out)
+    comment = f"{layer.op} {x.shape} -> {out.shape}, weights {precision['weight']}, accumulator {accum}"
+    if native is not None:
+        out = replace(out, interval=builder.interval(layer), fraction=builder.fraction(layer))
+        comment += f"; the conversion to {native.result} is the requantization"
+        return builder.add(layer, "", class_name, [x], out, precision, attributes | real, comment, strategy, reuse)
+    out = replace(out, interval=accumulator, fraction=fraction)
+    acc = builder.add(layer, "_acc", class_name, [x], out, precision, attributes | real, comment, strategy, reuse)
     return _finish(builder, layer, acc, out.logical)
+
+
+def _strategy(builder: Builder, layer: Conv2d | Dense, n_in: int, n_out: int) -> tuple[str, int]:
+    row = builder.rows.get(layer.name, {})
+    strategy, reuse = str(row.get("strategy", "resource")).capitalize(), int(row.get("reuse_factor", n_in))
+    return strategy, closest_reuse_factor(n_in, n_out, reuse) if strategy == "Resource" else reuse
 
 
 def _finish(builder: Builder, layer: Conv2d | Dense, acc: Wire, logical: tuple[int, ...]) -> Wire:
@@ -144,32 +146,56 @@ def _finish(builder: Builder, layer: Conv2d | Dense, acc: Wire, logical: tuple[i
     )  # fmt: skip
 
 
-def _native_result(builder: Builder, layer: Conv2d | Dense, x: Wire) -> tuple[str, int] | None:
-    """Profile ``fixed``: (result type, binary point of the weights) where hls4ml's own conversion accum_t -> result_t
-    is exactly our requantization; None where it is not.
+@dataclass(frozen=True)
+class _Native:
+    """A requantization that hls4ml's conversion accum_t -> result_t does.
 
-    AP_RND adds half and floors, as we do; AP_SAT saturates at bounds that are powers of two. Not exactly ours, and so
-    left to the requantize kernel: a clamp with other bounds (ReLU6 and the like), shifts that differ between channels
-    (one result type has one binary point), and dead channels with M = 0.
+    Attributes:
+        result: result_t, with rounding and saturation.
+        fraction: binary point of the accumulator, one for all channels.
+        left: (O,) left shift of every channel's weights and bias that brings them to that binary point; -1: the
+            channel is dead (M = 0) and made of zeros.
     """
-    if builder.graph.profile != "fixed" or x.fraction is None:
-        return None
-    m = layer.multiplier.astype(np.int64)
-    if (m <= 0).any() or (m & (m - 1)).any():
-        return None
-    shifts = layer.shift.astype(np.int64) - np.round(np.log2(m)).astype(np.int64)
-    if (shifts != shifts[0]).any() or layer.output.zero_point != 0:
-        return None
+
+    result: str
+    fraction: int
+    left: IntArray
+
+    @property
+    def spread(self) -> int:
+        """Bits the alignment adds to the accumulator."""
+        return max(0, int(self.left.max()))
+
+    def aligned(self, values: IntArray) -> IntArray:
+        """(O, ...) values on the common binary point."""
+        left = self.left.reshape(-1, *(1,) * (values.ndim - 1))
+        return np.where(left < 0, 0, values << np.maximum(left, 0))
+
+
+def _native_result(builder: Builder, layer: Conv2d | Dense, x: Wire, weight: IntArray) -> _Native | None:
+    """Profile ``fixed``: how hls4ml's own conversion does exactly our requantization; None where it does not.
+
+    AP_RND adds half and floors, as we do; AP_SAT saturates at bounds that are powers of two. Shifts that differ
+    between channels become weights on one common binary point: trailing zeros, which no multiplier pays for while the
+    weights fit a DSP operand. Not exactly ours, and so left to the requantize kernel: a clamp with other bounds
+    (ReLU6 and the like), and shifts too far apart.
+    """
     fraction = builder.fraction(layer)
-    assert fraction is not None
+    if fraction is None or x.fraction is None or layer.output.zero_point != 0:
+        return None
     result = saturating_type(Interval(*layer.clamp), fraction)
-    # acc * 2^-(f_x + f_w) = acc * 2^-shift * 2^-f_out
-    return None if result is None else (result, fraction + int(shifts[0]) - x.fraction)
-
-
-def _weight_precision(weight: IntArray, natively: tuple[str, int] | None) -> str:
-    interval = Interval(int(weight.min(initial=0)), int(weight.max(initial=0)))
-    return weight_type(interval) if natively is None else exact_type(interval, natively[1])
+    m = layer.multiplier.astype(np.int64)
+    if result is None or (m < 0).any() or (m & (m - 1)).any():
+        return None
+    alive = m > 0
+    shifts = layer.shift.astype(np.int64) - np.log2(np.maximum(m, 1)).astype(np.int64)
+    common = int(shifts[alive].max(initial=shifts.min() if not alive.any() else -64))
+    left = np.where(alive, common - shifts, -1)
+    # acc * 2^-(f_x + f_w) = acc * 2^-common * 2^-f_out
+    native = _Native(result, fraction + common, left)
+    aligned = native.aligned(weight)
+    width = Interval(int(aligned.min(initial=0)), int(aligned.max(initial=0))).bits
+    return native if width <= DSP_OPERAND_BITS else None
 
 
 def _affine(builder: Builder, layer: Conv2d, x: Wire, weight: IntArray) -> Wire:
@@ -222,6 +248,6 @@ def _block_diagonal(weight: IntArray, groups: int) -> IntArray:
     return full
 
 
-def _real(values: IntArray) -> np.ndarray:
+def _real(values: IntArray, fraction: int) -> npt.NDArray[np.float64]:
     """float64, which hls4ml wants; exact below 2**53."""
-    return np.ascontiguousarray(values, dtype=np.float64)
+    return np.ascontiguousarray(values, dtype=np.float64) * 2.0**-fraction
