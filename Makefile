@@ -30,7 +30,7 @@ pytest: $(STAMP)
 
 # The code blocks of README.md are run and their outputs compared with what stands there.
 docs: $(STAMP)
-	$(BIN)/python -m tests.repository.readme README.md
+	$(BIN)/python -m tests.repository.readme README.md examples/README.md CONTRIBUTING.md
 
 install: $(STAMP)
 

@@ -15,11 +15,11 @@ Row = Mapping[str, Any]
 
 
 def number(value: float | int | None) -> str:
-    """Whole numbers in full, others with four digits; a dash for nothing."""
+    """Whole and large numbers in full, others with four digits; a dash for nothing."""
     if value is None:
         return "-"
-    if isinstance(value, int) or float(value).is_integer():
-        return f"{int(value):,}".replace(",", " ")
+    if isinstance(value, int) or float(value).is_integer() or abs(value) >= 1000:
+        return f"{round(value):,}".replace(",", " ")
     return f"{value:.4g}"
 
 
