@@ -14,20 +14,23 @@ from gatewright.schedules.fpga.cycles import IoType, Strategy
 from gatewright.schedules.fpga.kernels import Kernel
 from gatewright.schedules.fpga.resources import Resources, bram_18k, total
 
-__all__ = ["MODELS", "Dsp", "fifo", "kernel_resources", "multipliers", "uses_dsp"]
+__all__ = ["IMPLEMENTED_LUT", "MODELS", "Dsp", "fifo", "kernel_resources", "multipliers", "uses_dsp"]
 
 MODELS = {
     "multipliers": "ceil(products / reuse_factor) (hls4ml multiplier_limit); a product of more than 18 operand bits "
     "is ceil-tiled on DSP slices (UG479, UG579), a smaller one or a constant in the latency strategy is LUTs",
-    "logic": "LUT and FF linear in operand, accumulator and window bits, coefficients fitted to csynth reports",
+    "logic": "LUT and FF linear in operand, accumulator and window bits, coefficients fitted to csynth reports; of the "
+    "LUTs C synthesis counts for logic a third is implemented (published pairs: 0.21..0.32)",
     "memory": "weights: ROM of reuse_factor words in RAMB18 shapes (UG473, UG573), LUT below 1024 bits; FIFOs and "
     "window rows likewise; line buffers in SRL32",
 }
 
+IMPLEMENTED_LUT = 1 / 3
 _DSP_PRODUCT_BITS = 18
 """Vivado and Vitis HLS build a multiplier of at most this many operand bits together from LUTs."""
 _LUT_ROM_BITS = 1024
-"""A memory of fewer bits is distributed RAM (Vivado HLS default mapping)."""
+_LUT_ROM_DEPTH = 64
+"""A memory of fewer bits or not more words is LUTs (Vivado's default mapping)."""
 _ROM_LUT_BITS = 64  # a LUT6 holds 64 bits
 _SRL = 32  # an SLICEM LUT is a 32-bit shift register
 
@@ -61,24 +64,34 @@ def multipliers(kernel: Kernel, strategy: Strategy, reuse_factor: int) -> int:
     return math.ceil(products / reuse_factor)
 
 
+def _logic(csynth_lut: float, ff: float = 0) -> Resources:
+    """Control, multiplexers, adders: counted as C synthesis does, implemented in a third (see MODELS)."""
+    return Resources(lut=math.ceil(csynth_lut * IMPLEMENTED_LUT), ff=math.ceil(ff), csynth_lut=math.ceil(csynth_lut))
+
+
+def _fabric(lut: float, ff: float = 0) -> Resources:
+    """LUTs that hold data or bits of a product: as many after implementation."""
+    return Resources(lut=math.ceil(lut), ff=math.ceil(ff), csynth_lut=math.ceil(lut))
+
+
 def _multiply(count: int, a_bits: int, b_bits: int, dsp: Dsp) -> Resources:
     """``count`` multipliers of two variables."""
     if uses_dsp(a_bits, b_bits):
         return Resources(dsp=count * dsp.tiles(a_bits, b_bits))
-    return Resources(lut=math.ceil(0.64 * a_bits * b_bits) * count)
+    return _fabric(math.ceil(0.64 * a_bits * b_bits) * count)
 
 
 def _memory(depth: int, width: int) -> Resources:
-    if depth * width < _LUT_ROM_BITS:
-        return Resources(lut=math.ceil(depth / _ROM_LUT_BITS) * width)
+    if depth * width < _LUT_ROM_BITS or depth <= _LUT_ROM_DEPTH:
+        return _fabric(math.ceil(depth / _ROM_LUT_BITS) * width)
     return Resources(bram_18k=bram_18k(depth, width))
 
 
 def fifo(depth: int, width: int) -> Resources:
     """A stream of ``depth`` beats of ``width`` bits."""
-    if depth * width < _LUT_ROM_BITS or depth <= _SRL:
-        return Resources(lut=math.ceil(depth / _SRL) * width + 20, ff=10)
-    return Resources(lut=50, ff=60, bram_18k=bram_18k(depth, width))
+    if depth * width < _LUT_ROM_BITS or depth <= _LUT_ROM_DEPTH:
+        return _fabric(math.ceil(depth / _SRL) * width + 20, 10)
+    return _fabric(50, 60) + Resources(bram_18k=bram_18k(depth, width))
 
 
 def kernel_resources(kernel: Kernel, strategy: Strategy, reuse_factor: int, io_type: IoType, dsp: Dsp) -> Resources:
@@ -86,7 +99,7 @@ def kernel_resources(kernel: Kernel, strategy: Strategy, reuse_factor: int, io_t
     if kernel.kind == "none":
         return Resources()
     # the requantization of a beat takes as long as the product in front of it (hls/lowering/builder.py, reuse)
-    requantize_reuse = max(1, min(reuse_factor, kernel.channels_out)) if io_type == "io_stream" else 1
+    requantize_reuse = max(1, min(reuse_factor, kernel.channels_out))
     parts = [_requantization(kernel, requantize_reuse, io_type, dsp)]
     if kernel.foldable:
         parts.append(
@@ -95,7 +108,7 @@ def kernel_resources(kernel: Kernel, strategy: Strategy, reuse_factor: int, io_t
         if io_type == "io_stream" and kernel.kind in ("conv", "depthwise"):
             parts.append(_line_buffer(kernel))
         if kernel.padding_pixels and io_type == "io_stream":
-            parts.append(Resources(lut=150, ff=60))
+            parts.append(_logic(150, 60))
     elif kernel.kind in ("pool", "window"):
         parts.append(_pool(kernel, io_type))
     elif kernel.kind == "move":
@@ -106,17 +119,20 @@ def kernel_resources(kernel: Kernel, strategy: Strategy, reuse_factor: int, io_t
 
 
 def _latency(kernel: Kernel, reuse_factor: int, dsp: Dsp) -> Resources:
-    """Constants in the fabric: zeros vanish, powers of two are wires, the rest is shift-and-add or DSP."""
+    """Constants in the fabric: zeros vanish, powers of two are wires, the rest is shift-and-add or DSP.
+
+    Shift-and-add: half a LUT for every bit of an adder (ternary adders; checked against da4ml's 16 LUT a weight of a
+    16 x 16 matrix of 8 bit: docs of da4ml 0.6, solver estimate).
+    """
     a, w = kernel.data_bits, kernel.weight_bits
-    adders = 0.5 * (a + w) * kernel.nonzero
-    registers = kernel.n_in * a + kernel.n_out * kernel.accumulator_bits
-    control = Resources(lut=100, ff=math.ceil(0.6 * registers + 0.25 * adders))
-    if uses_dsp(a, w) or reuse_factor > 1:
+    bits = (a + w) * kernel.nonzero
+    control = _logic(100, 0.6 * (kernel.n_in * a + kernel.n_out * kernel.accumulator_bits))
+    if uses_dsp(a, w):
+        # a register and an adder of full width behind every DSP
         count = multipliers(kernel, "latency", reuse_factor)
-        select = 0.35 * (a + w) * kernel.multiplications if reuse_factor > 1 else 0
-        return control + _multiply(count, a, w, dsp) + Resources(lut=math.ceil(adders + select))
-    shifts = 0.5 * a * max(0, kernel.csd_digits - kernel.nonzero)
-    return control + Resources(lut=math.ceil(adders + shifts))
+        return control + _multiply(count, a, w, dsp) + _logic(0.9 * bits, 0.7 * bits)
+    shifts = a * max(0, kernel.csd_digits - kernel.nonzero)
+    return control + _fabric(0.5 * (bits + shifts), 0.12 * bits)
 
 
 def _resource(kernel: Kernel, reuse_factor: int, dsp: Dsp) -> Resources:
@@ -124,15 +140,14 @@ def _resource(kernel: Kernel, reuse_factor: int, dsp: Dsp) -> Resources:
     a, w, acc = kernel.data_bits, kernel.weight_bits, kernel.accumulator_bits
     count = multipliers(kernel, "resource", reuse_factor)
     wide = reuse_factor > kernel.n_in  # one multiplier serves several outputs: their accumulators are selected
-    logic = 500 + 0.6 * a * kernel.n_in + acc * kernel.n_out * (6 if wide else 2)
+    logic = 500 + 0.6 * a * kernel.n_in + acc * kernel.n_out * (6 if wide else 1)
     if not wide:
-        # every multiplier selects its operand among the reuse_factor inputs of its block
-        logic += count * a * reuse_factor / 16 + count * acc * 0.5
+        logic += count * acc  # every multiplier adds to an accumulator of its own
     registers = 50 + 1.7 * (a * kernel.n_in + acc * kernel.n_out) + count * acc * 0.5
-    parts = [Resources(lut=math.ceil(logic), ff=math.ceil(registers)), _multiply(count, a, w, dsp)]
+    parts = [_logic(logic, registers), _multiply(count, a, w, dsp)]
     if kernel.kind == "pointwise":
         # the pointwise kernel partitions its weights completely: the ROM is LUTs (nnet_sepconv2d_stream.h)
-        parts.append(Resources(lut=count * w * math.ceil(reuse_factor / _ROM_LUT_BITS)))
+        parts.append(_fabric(count * w * math.ceil(reuse_factor / _ROM_LUT_BITS)))
     else:
         parts.append(_memory(reuse_factor, count * w))
     if wide and reuse_factor > 1:
@@ -147,9 +162,8 @@ def _line_buffer(kernel: Kernel) -> Resources:
     a = kernel.data_bits
     registers = (kernel.kernel_rows - 1) * kernel.channels_in
     more = math.ceil(kernel.row_pixels / _SRL) - 1  # shift registers longer than one LUT
-    lut = registers * a * (3.7 + more)
     window = kernel.n_in * a
-    return Resources(lut=math.ceil(lut) + 300, ff=window + registers * 4 * a + 160)
+    return _fabric(registers * a * (1 + more)) + _logic(registers * a * 2.7 + 300, window + registers * 4 * a + 160)
 
 
 def _requantization(kernel: Kernel, reuse: int, io_type: IoType, dsp: Dsp) -> Resources:
@@ -158,33 +172,35 @@ def _requantization(kernel: Kernel, reuse: int, io_type: IoType, dsp: Dsp) -> Re
     if kernel.op in ("max_pool2d", "table", "pad", "slice", "resize", "reshape"):
         return Resources()
     if not kernel.multiplier_bits:
-        width = min(kernel.accumulator_bits, kernel.output_bits + 8)
-        return Resources(lut=math.ceil(3.2 * width * channels), ff=kernel.output_bits * channels)
+        if kernel.output_bits >= kernel.accumulator_bits:
+            return Resources()  # nothing to round or clamp
+        # an adder to round, a comparison of the bits above the result, a multiplexer to saturate
+        lut = 2 * kernel.output_bits + (kernel.accumulator_bits - kernel.output_bits) / 2 + 4
+        return _fabric(math.ceil(lut) * channels, kernel.output_bits * channels)
     units = math.ceil(channels / reuse) * kernel.operands
     product = kernel.accumulator_bits + kernel.multiplier_bits
     parts = [
         _multiply(units, kernel.accumulator_bits, kernel.multiplier_bits + 1, dsp),
-        Resources(lut=units * 2 * product + channels * kernel.output_bits, ff=units * 2 * product),
+        _fabric(units * 2 * product + channels * kernel.output_bits, units * 2 * product),
     ]
     if reuse > 1:
-        parts.append(Resources(lut=math.ceil(channels * product / 4)))  # operands and parameters selected
+        # operands and parameters selected, the shift a variable one
+        parts.append(_fabric(channels * product / 4 + 3 * units * product))
     return total(parts)
 
 
 def _pool(kernel: Kernel, io_type: IoType) -> Resources:
     if io_type == "io_parallel":
         lut = kernel.elements_in * kernel.accumulator_bits * 2
-        return Resources(lut=lut, ff=kernel.elements_out * kernel.output_bits)
+        return _logic(lut, kernel.elements_out * kernel.output_bits)
     a, acc, channels = kernel.data_bits, kernel.accumulator_bits, kernel.channels_in
     if kernel.kind == "pool":
         # hls4ml's: SRL line buffers, a tree of comparators (coefficients: csynth reports)
         buffers = (kernel.kernel_rows - 1) * channels * a
         compare = 2.9 * (kernel.window_positions - 1) * channels * a
-        return Resources(
-            lut=590 + math.ceil(compare + 3.2 * buffers), ff=184 + math.ceil(6.4 * buffers) + 3 * a * channels
-        )
+        return _logic(590 + compare + 3.2 * buffers, 184 + 6.4 * buffers + 3 * a * channels)
     rows = total(_memory(kernel.row_pixels, a * channels) for _ in range(kernel.kernel_rows))
-    return rows + Resources(lut=590 + 5 * acc * channels, ff=184 + 3 * acc * channels)
+    return rows + _logic(590 + 5 * acc * channels, 184 + 3 * acc * channels)
 
 
 def _move(kernel: Kernel, io_type: IoType) -> Resources:
@@ -192,12 +208,12 @@ def _move(kernel: Kernel, io_type: IoType) -> Resources:
         return Resources()
     stored = _memory(kernel.pixels_in, kernel.data_bits * kernel.channels_in)
     sources = _memory(kernel.elements_out, math.ceil(math.log2(max(2, kernel.elements_in))) + 1)
-    return stored + sources + Resources(lut=200 + 4 * kernel.data_bits, ff=200)
+    return stored + sources + _logic(200 + 4 * kernel.data_bits, 200)
 
 
 def _elementwise(kernel: Kernel, reuse: int, io_type: IoType) -> Resources:
     channels = kernel.channels_out if io_type == "io_stream" else kernel.elements_out
-    control = Resources(lut=60, ff=30)
+    control = _logic(60, 30)
     if kernel.op == "table":
         units = math.ceil(channels / reuse)
         rom = _memory(1 << min(kernel.data_bits, 9), kernel.output_bits)
@@ -206,4 +222,4 @@ def _elementwise(kernel: Kernel, reuse: int, io_type: IoType) -> Resources:
         beats = max(kernel.pixels_in, kernel.pixels_out)
         return control + _memory(beats, math.ceil(math.log2(max(2, beats))) + 1)
     adders = (kernel.operands - 1) * channels * (kernel.data_bits + kernel.multiplier_bits) / reuse
-    return control + Resources(lut=math.ceil(adders), ff=channels * kernel.output_bits)
+    return control + _fabric(adders, channels * kernel.output_bits)

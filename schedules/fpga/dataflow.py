@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from gatewright.compiler.integer.graph import IntegerGraph
 from gatewright.compiler.integer.layers import Input, Layer, Reshape, Transpose
@@ -11,35 +11,50 @@ from gatewright.schedules.fpga.cycles import IoType, Timing
 from gatewright.schedules.fpga.kernels import Kernel, beats
 from gatewright.schedules.fpga.resources import Resources, total
 
-__all__ = ["fifo_depths", "latency_cycles", "stream_resources"]
+__all__ = ["fifo_depths", "latency_cycles", "overlap", "stream_resources"]
 
 _CHAIN_SLACK = 2
 _RENAMES = (Reshape, Transpose)
 """Layers that only number elements anew: their tensor is their operand's stream."""
 
 
-def latency_cycles(graph: IntegerGraph, timings: Mapping[str, Timing], io_type: IoType) -> int:
-    """Cycles from the first input beat to the last output beat of one image.
+def overlap(
+    layers: Sequence[tuple[str, Sequence[str]]],
+    ready: Mapping[str, int],
+    timings: Mapping[str, Timing],
+    io_type: IoType,
+) -> dict[str, int]:
+    """When every layer has made its last result, in cycles after the first input beat.
 
     ``io_stream``: every layer is a process. Its first result comes when it has filled; its last result comes when
     it has worked through the image, or, if the layer in front is slower, a tail after the last beat of that layer
     (longest path over both). ``io_parallel``: layers follow each other, the longest path of latencies.
+
+    Args:
+        layers: (name, names it reads), writers first.
+        ready: of the inputs: when their last beat is there.
+        timings: of the layers.
+        io_type: how they are connected.
     """
-    first: dict[str, int] = {}
-    last: dict[str, int] = {}
-    for layer in graph:
-        if isinstance(layer, Input):
-            first[layer.name] = 0
-            last[layer.name] = beats(layer.output.shape)[0] - 1 if io_type == "io_stream" else 0
-            continue
-        times = timings[layer.name]
-        begin = max(first[name] for name in layer.inputs)
-        arrived = max(last[name] for name in layer.inputs)
+    first = dict.fromkeys(ready, 0)
+    last = dict(ready)
+    for name, reads in layers:
+        times = timings[name]
+        begin, arrived = max(first[r] for r in reads), max(last[r] for r in reads)
         if io_type == "io_parallel":
-            first[layer.name] = last[layer.name] = arrived + times.latency_cycles
+            first[name] = last[name] = arrived + times.latency_cycles
         else:
-            first[layer.name] = begin + times.fill_cycles
-            last[layer.name] = max(arrived + times.tail_cycles, begin + times.latency_cycles)
+            first[name] = begin + times.fill_cycles
+            last[name] = max(arrived + times.tail_cycles, begin + times.latency_cycles)
+    return last
+
+
+def latency_cycles(graph: IntegerGraph, timings: Mapping[str, Timing], io_type: IoType) -> int:
+    """Cycles from the first input beat to the last output beat of one image."""
+    stream = io_type == "io_stream"
+    ready = {layer.name: beats(layer.output.shape)[0] - 1 if stream else 0 for layer in graph.inputs}
+    layers = [(layer.name, layer.inputs) for layer in graph if not isinstance(layer, Input)]
+    last = overlap(layers, ready, timings, io_type)
     return max(last[name] for name in graph.outputs)
 
 

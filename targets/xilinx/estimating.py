@@ -13,8 +13,22 @@ from gatewright.targets.base import BuildPlan, Estimate, Figure, LayerEstimate
 
 __all__ = ["error_text", "make_estimate", "models"]
 
-_RESOURCES = {"lut": "LUT", "ff": "FF", "dsp": "DSP", "bram_18k": "RAMB18", "uram": "URAM"}
-_RESOURCE_MODEL = {"lut": "logic", "ff": "logic", "dsp": "multipliers", "bram_18k": "memory", "uram": "memory"}
+_RESOURCES = {
+    "lut": "LUT",
+    "ff": "FF",
+    "dsp": "DSP",
+    "bram_18k": "RAMB18",
+    "uram": "URAM",
+    "csynth_lut": "LUT in the C synthesis report",
+}
+_RESOURCE_MODEL = {
+    "lut": "logic",
+    "ff": "logic",
+    "dsp": "multipliers",
+    "bram_18k": "memory",
+    "uram": "memory",
+    "csynth_lut": "logic",
+}
 
 
 @cache

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any
 
 from gatewright.compiler.errors import ConstraintError, TargetError, UsageError
@@ -96,7 +97,7 @@ def make_plan(target: str, model: QuantizedModel, site: Site, options: XilinxOpt
 
 
 def _counts(resources: Resources) -> dict[str, int]:
-    return {name: getattr(resources, name) for name in _RESOURCES}
+    return asdict(resources)
 
 
 def _row(kernel: Kernel, folding: Folding, depth: int, stream: Resources, io_type: IoType) -> Mapping[str, Any]:

@@ -36,7 +36,7 @@ _TOOLS: Mapping[str, Sequence[tuple[str, Callable[[str], list[str]]]]] = {
 _REPORTED = {
     "latency_cycles": "WorstLatency",
     "interval_cycles": "IntervalMax",
-    "lut": "LUT",
+    "csynth_lut": "LUT",
     "ff": "FF",
     "dsp": "DSP",
     "bram_18k": "BRAM_18K",
