@@ -18,7 +18,7 @@ from gatewright.compiler.quantize.annotate import (
     tensors_of,
 )
 from gatewright.compiler.quantize.bias_correction import corrections
-from gatewright.compiler.quantize.calibrate.data import match_samples
+from gatewright.compiler.quantize.calibrate.data import calibration_samples
 from gatewright.compiler.quantize.calibrate.observe import collect
 from gatewright.compiler.quantize.dialect import Program, read_dialect
 from gatewright.compiler.quantize.equalize import equalize
@@ -64,7 +64,7 @@ def quantize_graph(
     _check_profile(program, options)
     region = split(program, group(program, powers_of_two=options.profile == "fixed"))
     parameters = stated_parameters(program, region)
-    samples = None if calibration is None else match_samples(graph.inputs, calibration)
+    samples = None if calibration is None else calibration_samples(graph.inputs, calibration)
     missing = [tensor for tensor in tensors_of(region) if tensor not in parameters]
     histograms = {}
     if samples is None:

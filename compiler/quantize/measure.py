@@ -21,22 +21,11 @@ from gatewright.compiler.quantize.dialect import Program
 from gatewright.compiler.quantize.options import QuantizeOptions
 from gatewright.compiler.quantize.parameters import Parameters
 from gatewright.compiler.quantize.region import Region
+from gatewright.compiler.runtime.boundary import quantize_inputs
 
-__all__ = ["layer_rows", "quantize_inputs"]
+__all__ = ["layer_rows"]
 
 Row = dict[str, object]
-
-
-def quantize_inputs(graph: IntegerGraph, batch: Mapping[str, Array]) -> dict[str, npt.NDArray[np.integer]]:
-    """The boundary: float inputs rounded to their type, integer inputs as they are."""
-    fed: dict[str, npt.NDArray[np.integer]] = {}
-    for layer in graph.inputs:
-        kind, value = layer.output, batch[layer.name]
-        if value.dtype.kind == "f":
-            parameters = Parameters(kind.bits, kind.signed, kind.scale, kind.zero_point)
-            value = parameters.quantize(value)
-        fed[layer.name] = value.astype(kind.dtype)
-    return fed
 
 
 def layer_rows(

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from gatewright.compiler.integer.tensor import IntArray, TensorType
+from gatewright.compiler.runtime.boundary import quantize_array
 
 __all__ = ["Parameters"]
 
@@ -38,10 +39,8 @@ class Parameters:
         return (low - self.zero_point) * self.scale, (high - self.zero_point) * self.scale
 
     def quantize(self, x: npt.ArrayLike) -> IntArray:
-        """``clamp(round_half_even(x / s) + z)`` in IEEE float32 division, as ONNX QuantizeLinear; infinities clamp."""
-        low, high = self.limits
-        scaled = np.rint(np.asarray(x, np.float32) / np.float32(self.scale)).astype(np.float64) + self.zero_point
-        return np.clip(scaled, low, high).astype(np.int64)
+        """As the boundary does (:func:`~gatewright.compiler.runtime.boundary.quantize_array`); infinities clamp."""
+        return quantize_array(np.asarray(x, np.float32), self.of_shape(())).astype(np.int64)
 
     def dequantize(self, q: IntArray) -> npt.NDArray[np.float32]:
         """Float32 values, as ONNX DequantizeLinear."""

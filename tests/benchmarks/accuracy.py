@@ -21,7 +21,9 @@ from pathlib import Path
 from examples.prepare_data import ROOT, SETS, data_folder, prepare
 from gatewright.compiler.frontend import import_model
 from gatewright.compiler.passes.pipeline import simplify
-from gatewright.compiler.quantize import QuantizeOptions, evaluate, quantize
+from gatewright.compiler.quantize import QuantizeOptions, quantize
+from gatewright.compiler.samples import samples_of
+from gatewright.compiler.verification.model import measure as compare
 
 __all__ = ["BOUNDS", "measure"]
 
@@ -55,11 +57,11 @@ def measure(model: str, options: QuantizeOptions, limit: int | None = None) -> d
     start = time.perf_counter()
     quantized = quantize(imported, {"x": samples.calib}, replace(options, measure_samples=0))
     seconds = time.perf_counter() - start
-    labels = None if samples.y is None else samples.y[:limit]
-    result = evaluate(quantized, {"x": samples.x[:limit]}, labels)
+    arrays = {"x": samples.x} if samples.y is None else {"x": samples.x, "y": samples.y}
+    result = compare(quantized, samples_of(arrays, imported.inputs).head(limit))
     lost = None
-    if result.float_accuracy is not None and result.integer_accuracy is not None:
-        lost = round(100 * (result.float_accuracy - result.integer_accuracy), 3)
+    if result.float_accuracy is not None and result.accuracy is not None:
+        lost = round(100 * (result.float_accuracy - result.accuracy), 3)
     return {
         "model": model, "profile": options.profile, **result.to_json(), "lost_points": lost,
         "quantize_seconds": round(seconds, 2),

@@ -21,7 +21,9 @@ from examples.prepare_data import SETS, data_folder, prepare
 from gatewright.compiler.frontend import import_model
 from gatewright.compiler.passes.pipeline import simplify
 from gatewright.compiler.quantize import QuantizeOptions, quantize
-from gatewright.compiler.quantize.evaluate import run_integer, top1_agreement
+from gatewright.compiler.samples import samples_of
+from gatewright.compiler.verification.comparison import top1_agreement
+from gatewright.compiler.verification.model import integer_tensors, tail_outputs
 from tests.benchmarks.accuracy import models_folder
 
 __all__ = ["CLASSIFIERS", "OTHERS", "measure"]
@@ -47,9 +49,10 @@ def measure(model: str, count: int = 256) -> dict[str, object]:
     theirs = np.concatenate([session.run(None, {name: x[None]})[0] for x in samples])
     quantized = quantize(simplify(import_model(path))[0], None, QuantizeOptions())
     assert quantized.float_graph is not None
-    (spec,) = quantized.float_graph.inputs
-    parts = [run_integer(quantized, {spec.name: samples[i : i + 64]}) for i in range(0, len(samples), 64)]
-    ours = np.concatenate([next(iter(part.values())) for part in parts])
+    assert quantized.integer is not None
+    assert quantized.tail is not None
+    given = samples_of({"x": samples}, quantized.float_graph.inputs)
+    (ours,) = tail_outputs(quantized.tail, integer_tensors(quantized.integer, given), len(given)).values()
     apart = np.abs(theirs.astype(np.int64) - ours.astype(np.int64))
     return {
         "model": model,

@@ -23,7 +23,7 @@ def collect(
 
     Args:
         graph: the float program.
-        samples: as :func:`~gatewright.compiler.quantize.calibrate.data.match_samples` returns them.
+        samples: as :func:`~gatewright.compiler.quantize.calibrate.data.calibration_samples` returns them.
         wanted: names of inputs and nodes.
         batch_size: samples run at once.
 
