@@ -27,7 +27,7 @@ class Scope:
     """What a rule may ask and do.
 
     Attributes:
-        name: name of the binding being rewritten; what the rule returns will bear it.
+        name: name of the binding being rewritten; what the rule returns will bear it. A rule may change it.
     """
 
     def __init__(self, uses: Mapping[relax.Var, int]) -> None:
@@ -84,7 +84,7 @@ class Scope:
             new = value
         else:
             value = self._builder.normalize(value)
-            new = relax.DataflowVar(old.name, value.ty)
+            new = relax.DataflowVar(self.name, value.ty)
             self._bindings.append((new, value))
             self._values[new] = value
         if isinstance(old.ty, relax.TensorType) and tensor_type(new) != tensor_type(old):

@@ -64,8 +64,10 @@ def _axes(call: relax.Call) -> _Axes:
 
 
 def _below(scope: Scope, moved: relax.Expr, axes: Sequence[int]) -> relax.Expr:
-    """The transpose of ``moved``, which gets a name of its own."""
-    return relax.op.permute_dims(scope.emit(moved, f"{scope.name}_untransposed"), list(axes))
+    """The transpose of ``moved``. The moved operator keeps its name, the transpose gets a new one."""
+    below = relax.op.permute_dims(scope.emit(moved), list(axes))
+    scope.name = f"{scope.name}_transposed"
+    return below
 
 
 def _permute(scope: Scope, call: relax.Call) -> relax.Expr | None:
