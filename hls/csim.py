@@ -52,8 +52,8 @@ def compile(directory: Path, jobs: int = 1, timeout_s: float = 3600) -> Path:
     log.parent.mkdir(exist_ok=True)
     try:
         done = subprocess.run(
-            ["sh", "./build_lib.sh"], cwd=directory, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=timeout_s,
-            check=False,
+            ["sh", "./build_lib.sh"],
+            cwd=directory, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=timeout_s, check=False,
         )  # fmt: skip
     except subprocess.TimeoutExpired as late:
         log.write_bytes(late.stdout or b"")

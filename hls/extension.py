@@ -30,12 +30,12 @@ class GatewrightLayer(Layer):  # type: ignore[misc]  # hls4ml is untyped
         constants: name -> integer, bool or enumerator text, in the config struct.
         typedefs: name -> HLS type, in the config struct.
         tables: name -> (values, width, signed): constant arrays, arguments of the kernel after the result.
-        comment: one line above the config struct.
     """
 
     kernel: ClassVar[str] = ""
 
     def initialize(self) -> None:
+        """Make the result variable and the tables (hls4ml calls this)."""
         self.add_output_variable(self.attributes["out_shape"], var_name=self.name + "_out")
         for name, (values, width, signed) in self.attributes["tables"].items():
             self.add_weights_variable(
@@ -48,9 +48,15 @@ class GatewrightLayer(Layer):  # type: ignore[misc]  # hls4ml is untyped
 
 
 class GatewrightRequantize(GatewrightLayer):
-    """``clamp(((x - zero_point) * M + half) >> n)``, M and n per tensor, channel or pixel."""
+    """``clamp((x * M + half) >> n)``, M and n per channel or pixel."""
 
     kernel = "requantize"
+
+
+class GatewrightRescale(GatewrightLayer):
+    """``clamp(((x - zero_point) * M + half) >> n)``, M and n constants."""
+
+    kernel = "rescale"
 
 
 class GatewrightAffine(GatewrightLayer):
@@ -102,9 +108,17 @@ class GatewrightRepack(GatewrightLayer):
 
 
 LAYERS: tuple[type[GatewrightLayer], ...] = (
-    GatewrightRequantize, GatewrightAffine, GatewrightTable, GatewrightSum, GatewrightMultiply, GatewrightWindow,
-    GatewrightGather, GatewrightJoin, GatewrightRepack,
-)  # fmt: skip
+    GatewrightRequantize,
+    GatewrightRescale,
+    GatewrightAffine,
+    GatewrightTable,
+    GatewrightSum,
+    GatewrightMultiply,
+    GatewrightWindow,
+    GatewrightGather,
+    GatewrightJoin,
+    GatewrightRepack,
+)
 
 
 class GatewrightConfig(LayerConfigTemplate):  # type: ignore[misc]  # hls4ml is untyped
@@ -114,6 +128,7 @@ class GatewrightConfig(LayerConfigTemplate):  # type: ignore[misc]  # hls4ml is 
         super().__init__(LAYERS)
 
     def format(self, node: Any) -> str:
+        """C++ text of the struct."""
         lines = [f"struct config{node.index} {{"]
         lines += [f"    typedef {kind} {name};" for name, kind in node.get_attr("typedefs").items()]
         lines += [f"    typedef {node.get_weights(name).type.name} {name}_t;" for name in node.get_attr("tables")]
@@ -129,6 +144,7 @@ class GatewrightCall(FunctionCallTemplate):  # type: ignore[misc]  # hls4ml is u
         super().__init__(LAYERS, include_header=["nnet_utils/gatewright.h"])
 
     def format(self, node: Any) -> str:
+        """C++ text of the call."""
         inputs = [node.get_input_variable(name) for name in node.inputs]
         output = node.get_output_variable()
         types = ", ".join([*(v.type.name for v in inputs), output.type.name, f"config{node.index}"])

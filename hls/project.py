@@ -1,7 +1,8 @@
 """ModelGraph -> HLS project folder.
 
-Products: hls4ml's project (``firmware/``, tcl scripts, test bench), our kernels in ``firmware/nnet_utils/gatewright*.h``,
-``gatewright_csim.cpp`` (C simulation with raw integers) and ``gatewright.json`` (the ports).
+Products: hls4ml's project (``firmware/``, tcl scripts, test bench), our kernels in
+``firmware/nnet_utils/gatewright*.h``, ``gatewright_csim.cpp`` (C simulation with raw integers) and
+``gatewright.json`` (the ports).
 
 The bytes depend on graph, rows and settings alone, and no file holds a path of this machine: hls4ml's stamp, a uuid4,
 is replaced by a hash, and the C simulation finds its weights beside its own library.
@@ -29,13 +30,13 @@ INTERFACE = "gatewright.json"
 SIMULATION = "gatewright_csim.cpp"
 
 
-def write(
-    graph: IntegerGraph, rows: Sequence[Mapping[str, Any]], settings: Mapping[str, Any], directory: Path
-) -> None:
+def write(graph: IntegerGraph, rows: Sequence[Mapping[str, Any]], settings: Mapping[str, Any], directory: Path) -> None:
     """Write the complete project of ``graph`` into ``directory`` (made if absent).
 
     Args:
-        graph, rows, settings: as in :func:`gatewright.hls.lowering.lower`.
+        graph: as in :func:`gatewright.hls.lowering.lower`.
+        rows: likewise.
+        settings: likewise.
         directory: the project folder.
     """
     from hls4ml.writer.writers import get_writer

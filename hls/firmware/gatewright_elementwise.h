@@ -1,4 +1,4 @@
-// Element-by-element kernels: requantize, affine, table, weighted_sum, multiply.
+// Element-by-element kernels: requantize, rescale, affine, table, weighted_sum, multiply.
 //
 // CONFIG_T of all of them: n_pixels beats of n_chan elements; reuse_factor: initiation interval of a beat, so that
 // n_chan / reuse_factor arithmetic units do the work.
@@ -9,24 +9,30 @@
 
 namespace gatewright {
 
-// Which multiplier an element takes: one for the tensor, one a channel, one a pixel (pools that divide by the number
-// of positions inside the image).
-enum class Index { tensor, channel, pixel };
+// Which multiplier an element takes: its channel's, or its pixel's (pools that divide by the number of positions inside
+// the image). One for the whole tensor is a constant: `rescale`.
+enum class Index { channel, pixel };
 
 template <class CONFIG_T> inline unsigned parameter(unsigned pixel, unsigned channel) {
     #pragma HLS INLINE
-    return CONFIG_T::index == Index::tensor ? 0 : CONFIG_T::index == Index::channel ? channel : pixel;
+    return CONFIG_T::index == Index::channel ? channel : pixel;
 }
 
 // ---- one element --------------------------------------------------------------------------------------------------
 
-// y = clamp(((x - zero_point) * M + half) >> n)
+// y = clamp((x * M + half) >> n)
 template <class in_T, class out_T, class CONFIG_T>
 inline out_T requantize_element(const in_T &x, const typename CONFIG_T::multiplier_t &multiplier,
                                 const typename CONFIG_T::shift_t &shift) {
     #pragma HLS INLINE
+    return finish<out_T, CONFIG_T>(mantissa(x) * multiplier, shift);
+}
+
+// y = clamp(((x - zero_point) * M + half) >> n), M and n constants
+template <class in_T, class out_T, class CONFIG_T> inline out_T rescale_element(const in_T &x) {
+    #pragma HLS INLINE
     const typename CONFIG_T::centred_t centred = mantissa(x) - CONFIG_T::zero_point;
-    return finish<out_T, CONFIG_T>(centred * multiplier, shift);
+    return finish<out_T, CONFIG_T>(centred * typename CONFIG_T::multiplier_t(CONFIG_T::multiplier), CONFIG_T::shift);
 }
 
 // y = a * M_a + b * M_b, requantized in the last link of a chain of sums
@@ -65,6 +71,22 @@ Pixels:
             const unsigned i = parameter<CONFIG_T>(p, c);
             out[c] = requantize_element<typename data_T::value_type, typename res_T::value_type, CONFIG_T>(
                 in[c], multiplier[i], shift[i]);
+        }
+        res.write(out);
+    }
+}
+
+template <class data_T, class res_T, class CONFIG_T> void rescale(hls::stream<data_T> &data, hls::stream<res_T> &res) {
+Pixels:
+    for (unsigned p = 0; p < CONFIG_T::n_pixels; p++) {
+        #pragma HLS PIPELINE II=CONFIG_T::reuse_factor
+        data_T in = data.read();
+        res_T out;
+        PRAGMA_DATA_PACK(out)
+    Channels:
+        for (unsigned c = 0; c < CONFIG_T::n_chan; c++) {
+            #pragma HLS UNROLL
+            out[c] = rescale_element<typename data_T::value_type, typename res_T::value_type, CONFIG_T>(in[c]);
         }
         res.write(out);
     }
@@ -163,6 +185,15 @@ Pixels:
             res[p * CONFIG_T::n_chan + c] =
                 requantize_element<data_T, res_T, CONFIG_T>(data[p * CONFIG_T::n_chan + c], multiplier[i], shift[i]);
         }
+    }
+}
+
+template <class data_T, class res_T, class CONFIG_T>
+void rescale(data_T data[CONFIG_T::n_pixels * CONFIG_T::n_chan], res_T res[CONFIG_T::n_pixels * CONFIG_T::n_chan]) {
+    #pragma HLS PIPELINE II=CONFIG_T::reuse_factor
+Elements:
+    for (unsigned i = 0; i < CONFIG_T::n_pixels * CONFIG_T::n_chan; i++) {
+        res[i] = rescale_element<data_T, res_T, CONFIG_T>(data[i]);
     }
 }
 

@@ -21,9 +21,21 @@ from gatewright.hls.layout import Positions, Wire, canonical_index, canonical_sh
 __all__ = ["MAX_READERS", "Builder", "binary_point"]
 
 _RESERVED = frozenset(
-    ["alignas", "alignof", "and", "asm", "auto", "bool", "break", "case", "catch", "char", "class", "const", "constexpr", "continue", "decltype", "default", "delete", "do", "double", "else", "enum", "explicit", "export", "extern", "false", "float", "for", "friend", "goto", "if", "inline", "input", "int", "long", "mutable", "namespace", "new", "not", "nullptr", "operator", "or", "private", "protected", "public", "register", "return", "short", "signed", "sizeof", "static", "struct", "switch", "template", "this", "throw", "true", "try", "typedef", "typeid", "typename", "union", "unsigned", "using", "virtual", "void", "volatile", "while", "xor"]
+    re.findall(
+        r"\w+",
+        """
+        alignas alignof and asm auto bool break case catch char class const constexpr continue decltype default delete
+        do double else enum explicit export extern false float for friend goto if inline input int long mutable
+        namespace new not nullptr operator or private protected public register return short signed sizeof static
+        struct switch template this throw true try typedef typeid typename union unsigned using virtual void volatile
+        while xor
+        """,
+    )
 )
 """C++ keywords, and ``input``, which hls4ml reserves."""
+
+_SUFFIXES = "weight|bias|accum|multiplier|shift|source|entries|index|out|result|t"
+"""What types and variables of a layer add to its name: no layer name may end so."""
 
 MAX_READERS = 7
 """hls4ml clones a stream at most this often (``vivado:clone_output``)."""
@@ -46,6 +58,14 @@ def _reduced(multiplier: IntArray, shift: IntArray) -> tuple[IntArray, IntArray]
     zeros = np.where(multiplier == 0, shift, np.log2(np.maximum(multiplier & -multiplier, 1)).astype(np.int64))
     common = np.minimum(zeros, shift)
     return multiplier >> common, shift - common
+
+
+def _product(x: Interval, multiplier: int, shift: int, magnitude: int) -> tuple[dict[str, str], int]:
+    """Typedef of x * M + half, and the width of M."""
+    half = (1 << shift) >> 1
+    bound = min(magnitude, x.magnitude * multiplier + half)
+    # 2 * half too: the kernel makes half from 1 << shift.
+    return {"product_t": exact_type(Interval(-bound - 1, max(bound, 2 * half, 1)))}, max(1, multiplier.bit_length())
 
 
 class Builder:
@@ -80,6 +100,8 @@ class Builder:
         name = re.sub(r"_+", "_", re.sub(r"\W", "_", wanted, flags=re.ASCII)).strip("_") or "t"
         if name[0].isdigit() or name.lower() in _RESERVED:
             name = f"t_{name}"
+        if re.search(rf"_({_SUFFIXES})$", name, re.IGNORECASE):
+            name += "_layer"
         unique, count = name, 1
         while unique.lower() in self._names:
             count += 1
@@ -178,59 +200,66 @@ class Builder:
     # -- requantization ----------------------------------------------------------------------------------------------
 
     def requantize(
-        self,
-        layer: Layer,
-        suffix: str,
-        x: Wire,
-        clamp: Interval,
-        multiplier: IntArray,
-        shift: IntArray,
-        index: str,
+        self, layer: Layer, suffix: str, x: Wire, clamp: Interval, multiplier: IntArray, shift: IntArray, index: str,
         magnitude: int,
-        zero_point: int = 0,
-        offset: int = 0,
-        fraction: int | None = None,
-        logical: tuple[int, ...] | None = None,
-    ) -> Wire:
-        """``clamp(((x - zero_point) * M + half) >> n) + offset``.
+    ) -> Wire:  # fmt: skip
+        """``clamp((x * M + half) >> n)``: the result of ``layer``.
 
         Args:
+            layer: the layer whose result it is.
+            suffix: of the name.
+            x: the accumulator.
             clamp: bounds relative to the zero point of the result.
-            multiplier, shift: flat, one element per ``index`` (``tensor``, ``channel``, ``pixel``).
+            multiplier: M, flat, one a channel or pixel; a single one becomes a constant.
+            shift: n, likewise.
+            index: ``channel`` or ``pixel``.
             magnitude: proven bound of ``|acc * M| + half``.
-            offset: the zero point, where the result leaves the design as q.
         """
-        multiplier, shift = _reduced(multiplier.ravel().astype(np.int64), shift.ravel().astype(np.int64))
-        half = (1 << int(shift.max(initial=0))) >> 1
-        simple = x.interval.shifted(-zero_point).magnitude * int(multiplier.max(initial=0)) + half
-        magnitude = min(magnitude, simple)
-        m_bits = max(1, int(multiplier.max(initial=0)).bit_length())
-        n_bits = max(1, int(shift.max(initial=0)).bit_length())
-        out = replace(
-            x, interval=clamp.shifted(offset), fraction=fraction, logical=x.logical if logical is None else logical
-        )
+        out = replace(x, fraction=self.fraction(layer), logical=layer.output.shape)
+        if multiplier.size == 1:
+            m, n = int(multiplier.flat[0]), int(shift.flat[0])
+            return self.rescale(layer, suffix, x, out, clamp, m, n, magnitude)
+        m_all, n_all = _reduced(multiplier.ravel().astype(np.int64), shift.ravel().astype(np.int64))
+        typedefs, bits = _product(x.interval, int(m_all.max()), int(n_all.max()), magnitude)
         return self.custom(
-            layer, suffix, "GatewrightRequantize", [x], out,
-            f"clamp(((x - {zero_point}) * M + half) >> n, {clamp.low}, {clamp.high}) + {offset}",
+            layer, suffix, "GatewrightRequantize", [x], replace(out, interval=clamp),
+            f"clamp((x * M + half) >> n, {clamp.low}, {clamp.high})",
             {
-                "n_pixels": x.beats, "n_chan": x.channels, "n_parameters": multiplier.size, "index": f"Index::{index}",
-                "zero_point": zero_point, "low": clamp.low, "high": clamp.high, "offset": offset,
+                "n_pixels": x.beats, "n_chan": x.channels, "n_parameters": m_all.size, "index": f"Index::{index}",
+                "low": clamp.low, "high": clamp.high, "offset": 0,
             },
+            typedefs,
+            {"multiplier": (m_all, bits, False), "shift": (n_all, max(1, int(n_all.max()).bit_length()), False)},
+            reuse_factor=self.reuse(layer.name, x.channels),
+        )  # fmt: skip
+
+    def rescale(
+        self, layer: Layer, suffix: str, x: Wire, out: Wire, clamp: Interval, multiplier: int, shift: int,
+        magnitude: int, zero_point: int = 0, offset: int = 0,
+    ) -> Wire:  # fmt: skip
+        """``clamp(((x - zero_point) * M + half) >> n) + offset``, M and n constants.
+
+        ``offset`` is the zero point of the result where it leaves the design as q.
+        """
+        reduced = _reduced(np.array([multiplier]), np.array([shift]))
+        m, n = int(reduced[0][0]), int(reduced[1][0])
+        centred = x.interval.shifted(-zero_point)
+        typedefs, bits = _product(centred, m, n, magnitude)
+        return self.custom(
+            layer, suffix, "GatewrightRescale", [x], replace(out, interval=clamp.shifted(offset)),
+            f"clamp(((x - {zero_point}) * {m} + half) >> {n}, {clamp.low}, {clamp.high}) + {offset}",
             {
-                "centred_t": exact_type(Interval(min(-1, x.interval.low - zero_point), x.interval.high - zero_point)),
-                # 2 * half too: the kernel makes half from 1 << shift.
-                "product_t": exact_type(Interval(-magnitude - 1, max(magnitude, 2 * half, 1))),
+                "n_pixels": x.beats, "n_chan": x.channels, "multiplier": m, "shift": n, "zero_point": zero_point,
+                "low": clamp.low, "high": clamp.high, "offset": offset,
             },
-            {"multiplier": (multiplier, m_bits, False), "shift": (shift, n_bits, False)},
+            {"centred_t": exact_type(centred.hull(-1)), "multiplier_t": f"ap_uint<{bits}>", **typedefs},
             reuse_factor=self.reuse(layer.name, x.channels),
         )  # fmt: skip
 
     def recast(self, layer: Layer, suffix: str, x: Wire, clamp: Interval, zero_point: int = 0, offset: int = 0) -> Wire:
         """``clamp(x - zero_point) + offset`` without scaling."""
-        one, zero = np.ones(1, np.int64), np.zeros(1, np.int64)
-        magnitude = x.interval.shifted(-zero_point).magnitude + 1
-        return self.requantize(
-            layer, suffix, x, clamp, one, zero, "tensor", magnitude, zero_point, offset, fraction=x.fraction
+        return self.rescale(
+            layer, suffix, x, x, clamp, 1, 0, x.interval.shifted(-zero_point).magnitude, zero_point, offset
         )
 
     # -- layout ------------------------------------------------------------------------------------------------------
@@ -303,8 +332,6 @@ class Builder:
         logical = layer.output.shape
         wires = [self.wires[name] for name in layer.inputs]
         first = wires[0]
-        if all(
-            w.logical == logical and w.shape == first.shape and np.array_equal(w.index, first.index) for w in wires
-        ):
+        if all(w.logical == logical and w.shape == first.shape and np.array_equal(w.index, first.index) for w in wires):
             return wires
         return [self.broadcast(layer, wire, logical) for wire in wires]

@@ -20,6 +20,7 @@ from gatewright.hls.extension import register
 from gatewright.hls.layout import Positions, Wire, canonical_index, canonical_shape
 from gatewright.hls.lowering import elementwise, linear, movement, pooling
 from gatewright.hls.lowering.builder import Builder
+from gatewright.hls.lowering.naming import rename
 
 __all__ = ["HANDLERS", "Design", "Port", "design", "lower"]
 
@@ -155,6 +156,7 @@ def lower(graph: IntegerGraph, rows: Sequence[Mapping[str, Any]], settings: Mapp
         model = ModelGraph.from_layer_list(
             config, builder.layers, [port.wire.name for port in made.inputs], [port.wire.name for port in made.outputs]
         )
+    rename(model)
     _set_fifo_depths(model, made, settings.get("fifo_depths") or {})
     _comment(model, made)
     model.gatewright = made

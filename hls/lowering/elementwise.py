@@ -84,10 +84,9 @@ def concat(builder: Builder, layer: Concat) -> Wire:
         m, n = int(layer.multiplier[i]), int(layer.shift[i])
         unchanged = m == 1 << n and clamp.low <= x.interval.low and x.interval.high <= clamp.high
         if not unchanged:
-            x = builder.requantize(
-                layer, f"_part{i}", x, clamp, np.array([m]), np.array([n]), "tensor",
-                x.interval.magnitude * m + (1 << n), fraction=builder.fraction(layer),
-            )  # fmt: skip
+            out = replace(x, fraction=builder.fraction(layer))
+            magnitude = x.interval.magnitude * m + ((1 << n) >> 1)
+            x = builder.rescale(layer, "" if len(layer.inputs) == 1 else f"_part{i}", x, out, clamp, m, n, magnitude)
         parts.append(x)
     axis = physical_axis(layer.output.shape, layer.axis)
     total, size = parts[0], parts[0].logical[layer.axis]
@@ -133,8 +132,9 @@ def table(builder: Builder, layer: Table) -> Wire:
 
 def requantize(builder: Builder, layer: Requantize) -> Wire:
     """Change of type."""
-    return builder.requantize(
-        layer, "", builder.wires[layer.inputs[0]], Interval(*layer.clamp).shifted(-layer.output.zero_point),
-        np.array([layer.multiplier]), np.array([layer.shift]), "tensor", builder.proofs[layer.name].magnitude,
-        fraction=builder.fraction(layer),
+    x = builder.wires[layer.inputs[0]]
+    return builder.rescale(
+        layer, "", x, replace(x, fraction=builder.fraction(layer)),
+        Interval(*layer.clamp).shifted(-layer.output.zero_point), layer.multiplier, layer.shift,
+        builder.proofs[layer.name].magnitude,
     )  # fmt: skip

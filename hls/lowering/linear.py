@@ -34,7 +34,7 @@ def conv2d(builder: Builder, layer: Conv2d) -> Wire:
         weight = _block_diagonal(weight, layer.groups)
     kh, kw = weight.shape[2:]
     if depthwise and (kh, kw) == (1, 1) and strides == (1, 1) and not any(padding):
-        return _finish(builder, layer, _affine(builder, layer, x, weight), layer.output.shape)
+        return _finish(builder, layer, _affine(builder, layer, x, weight))
     if kh == 1 and depthwise:
         # hls4ml's depthwise kernel declares a line buffer of kernel height - 1 rows: give it one, under a zero row.
         weight = np.concatenate([weight, np.zeros_like(weight)], axis=2)
@@ -76,9 +76,7 @@ def dense(builder: Builder, layer: Dense) -> Wire:
     positions = np.arange(x.index.size, dtype=np.int64)
     rows = x.index.size // k
     x = builder.gather(layer, "_rows", x, (1, rows, k), positions, positions, x.logical)
-    out = replace(
-        x, shape=(1, rows, o), index=np.arange(rows * o, dtype=np.int64), logical=layer.output.shape
-    )
+    out = replace(x, shape=(1, rows, o), index=np.arange(rows * o, dtype=np.int64), logical=layer.output.shape)
     attributes = {
         "data_format": "channels_last",
         "in_height": 1, "in_width": rows, "n_chan": k, "out_height": 1, "out_width": rows, "n_filt": o,
@@ -120,7 +118,7 @@ def _linear(
         **{key: _real(values, weight_fraction) if key.endswith("data") else values for key, values in data.items()},
         "bias_data": _real(bias, fraction or 0),
     }
-    strategy, reuse = _strategy(builder, layer, n_in, n_out)
+    strategy, reuse = _strategy(builder, layer, class_name, n_in, n_out)
     comment = f"{layer.op} {x.shape} -> {out.shape}, weights {precision['weight']}, accumulator {accum}"
     if native is not None:
         out = replace(out, interval=builder.interval(layer), fraction=builder.fraction(layer))
@@ -128,21 +126,24 @@ def _linear(
         return builder.add(layer, "", class_name, [x], out, precision, attributes | real, comment, strategy, reuse)
     out = replace(out, interval=accumulator, fraction=fraction)
     acc = builder.add(layer, "_acc", class_name, [x], out, precision, attributes | real, comment, strategy, reuse)
-    return _finish(builder, layer, acc, out.logical)
+    return _finish(builder, layer, acc)
 
 
-def _strategy(builder: Builder, layer: Conv2d | Dense, n_in: int, n_out: int) -> tuple[str, int]:
+def _strategy(builder: Builder, layer: Conv2d | Dense, class_name: str, n_in: int, n_out: int) -> tuple[str, int]:
+    if class_name == "DepthwiseConv2D" and not builder.stream:
+        # hls4ml's parallel depthwise kernel knows this strategy alone, and stops the program at any other.
+        return "Latency", int(builder.rows.get(layer.name, {}).get("reuse_factor", 1))
     row = builder.rows.get(layer.name, {})
     strategy, reuse = str(row.get("strategy", "resource")).capitalize(), int(row.get("reuse_factor", n_in))
     return strategy, closest_reuse_factor(n_in, n_out, reuse) if strategy == "Resource" else reuse
 
 
-def _finish(builder: Builder, layer: Conv2d | Dense, acc: Wire, logical: tuple[int, ...]) -> Wire:
+def _finish(builder: Builder, layer: Conv2d | Dense, acc: Wire) -> Wire:
     builder.shallow.add(acc.name)
     z = layer.output.zero_point
     return builder.requantize(
         layer, "", acc, Interval(*layer.clamp).shifted(-z), layer.multiplier, layer.shift, "channel",
-        builder.proofs[layer.name].magnitude, fraction=builder.fraction(layer), logical=logical,
+        builder.proofs[layer.name].magnitude,
     )  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""Layers that move values: free where only the order changes, a gather where elements are dropped, added or repeated."""
+"""Layers that move values: free where only the order changes, else a gather."""
 
 from __future__ import annotations
 

@@ -38,10 +38,8 @@ def max_pool2d(builder: Builder, layer: MaxPool2d) -> Wire:
     else:
         # Padding holds qmin. A window wholly outside the image (odd padding) would give it, so it bounds the result.
         least = layer.output.qmin - layer.output.zero_point
-        y = _window(
-            builder, layer, suffix, x, replace(out, interval=x.interval.hull(least) if any(layer.padding) else x.interval),
-            layer.dilation, True, least,
-        )  # fmt: skip
+        interval = x.interval.hull(least) if any(layer.padding) else x.interval
+        y = _window(builder, layer, suffix, x, replace(out, interval=interval), layer.dilation, True, least)
         clamps = clamps or not clamp.low <= y.interval.low
     return builder.recast(layer, "_clamp", y, clamp) if clamps else y
 
@@ -58,7 +56,7 @@ def avg_pool2d(builder: Builder, layer: AvgPool2d) -> Wire:
     builder.shallow.add(acc.name)
     return builder.requantize(
         layer, "", acc, Interval(*layer.clamp).shifted(-layer.output.zero_point), layer.multiplier, layer.shift,
-        "tensor" if layer.multiplier.size == 1 else "pixel", proof.magnitude, fraction=builder.fraction(layer),
+        "pixel", proof.magnitude,
     )  # fmt: skip
 
 
