@@ -52,10 +52,7 @@ def legal_reuse_factors(kernel: Kernel, strategy: Strategy) -> tuple[int, ...]:
 
 def _divisors_of_beat(kernel: Kernel) -> tuple[int, ...]:
     channels = kernel.channels_out
-    if kernel.kind == "window" and kernel.multiplier_bits:
-        # the division behind a window sum has the time the window takes
-        return (max(1, min(kernel.window_positions, channels)),)
-    if kernel.kind != "elementwise":
+    if kernel.kind != "elementwise" and not (kernel.kind == "window" and kernel.multiplier_bits):
         return (1,)
     return tuple(rf for rf in range(1, channels + 1) if channels % rf == 0)
 

@@ -20,12 +20,12 @@ MODELS = {
     "multipliers": "ceil(products / reuse_factor) (hls4ml multiplier_limit); a product of more than 18 operand bits "
     "is ceil-tiled on DSP slices (UG479, UG579), a smaller one or a constant in the latency strategy is LUTs",
     "logic": "LUT and FF linear in operand, accumulator and window bits, coefficients fitted to csynth reports; of the "
-    "LUTs C synthesis counts for logic a third is implemented (published pairs: 0.21..0.32)",
+    "LUTs C synthesis counts for logic 0.27 are implemented (published pairs: 0.21..0.32)",
     "memory": "weights: ROM of reuse_factor words in RAMB18 shapes (UG473, UG573), LUT below 1024 bits; FIFOs and "
     "window rows likewise; line buffers in SRL32",
 }
 
-IMPLEMENTED_LUT = 1 / 3
+IMPLEMENTED_LUT = 0.27
 _DSP_PRODUCT_BITS = 18
 """Vivado and Vitis HLS build a multiplier of at most this many operand bits together from LUTs."""
 _LUT_ROM_BITS = 1024
@@ -65,7 +65,7 @@ def multipliers(kernel: Kernel, strategy: Strategy, reuse_factor: int) -> int:
 
 
 def _logic(csynth_lut: float, ff: float = 0) -> Resources:
-    """Control, multiplexers, adders: counted as C synthesis does, implemented in a third (see MODELS)."""
+    """Control, multiplexers, adders: counted as C synthesis does, 0.27 of that after implementation (see MODELS)."""
     return Resources(lut=math.ceil(csynth_lut * IMPLEMENTED_LUT), ff=math.ceil(ff), csynth_lut=math.ceil(csynth_lut))
 
 
@@ -163,7 +163,8 @@ def _line_buffer(kernel: Kernel) -> Resources:
     registers = (kernel.kernel_rows - 1) * kernel.channels_in
     more = math.ceil(kernel.row_pixels / _SRL) - 1  # shift registers longer than one LUT
     window = kernel.n_in * a
-    return _fabric(registers * a * (1 + more)) + _logic(registers * a * 2.7 + 300, window + registers * 4 * a + 160)
+    ff = window + registers * 4 * a + 160
+    return Resources(lut=registers * a * (1 + more), ff=ff, csynth_lut=math.ceil(registers * a * 3.7)) + _logic(300)
 
 
 def _requantization(kernel: Kernel, reuse: int, io_type: IoType, dsp: Dsp) -> Resources:
@@ -175,7 +176,7 @@ def _requantization(kernel: Kernel, reuse: int, io_type: IoType, dsp: Dsp) -> Re
         if kernel.output_bits >= kernel.accumulator_bits:
             return Resources()  # nothing to round or clamp
         # an adder to round, a comparison of the bits above the result, a multiplexer to saturate
-        lut = 2 * kernel.output_bits + (kernel.accumulator_bits - kernel.output_bits) / 2 + 4
+        lut = 2 * kernel.output_bits + (kernel.accumulator_bits - kernel.output_bits) / 4 + 2
         return _fabric(math.ceil(lut) * channels, kernel.output_bits * channels)
     units = math.ceil(channels / reuse) * kernel.operands
     product = kernel.accumulator_bits + kernel.multiplier_bits

@@ -105,6 +105,5 @@ def stream_resources(graph: IntegerGraph, layer: Layer, kernel: Kernel | None, d
     if readers > 1:
         parts += [fifo(image, width)] * readers
     if kernel is not None and kernel.padding_pixels:
-        # hls4ml's zero-padding layer keeps its default depth, the whole padded image
-        parts.append(fifo(kernel.padding_pixels, kernel.channels_in * kernel.data_bits))
+        parts.append(fifo(kernel.row_pixels, kernel.channels_in * kernel.data_bits))
     return total(parts)

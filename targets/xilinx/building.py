@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from gatewright.compiler.errors import ToolError
+from gatewright.compiler.integer.graph import IntegerGraph
 from gatewright.targets.base import BuildPlan, Estimate, IntegerLibrary
 from gatewright.targets.xilinx.estimating import make_estimate
 
@@ -33,7 +34,7 @@ def build(plan: BuildPlan, directory: Path) -> None:
     graph = plan.model.integer
     assert graph is not None  # the plan was made for it
     folder = directory / PROJECT
-    project.write(graph, plan.layers, _hls_settings(plan), folder)
+    project.write(graph, plan.layers, _hls_settings(plan, graph), folder)
     _write_json(directory / "plan.json", plan.to_json())
     status: dict[str, Any] = {"schema_version": 1, "project": PROJECT, "csim": "not asked for", "warnings": []}
     if plan.options["csim"] is not False:
@@ -92,10 +93,19 @@ def estimate_json(estimate: Estimate) -> dict[str, Any]:
     }
 
 
-def _hls_settings(plan: BuildPlan) -> dict[str, Any]:
+def _hls_settings(plan: BuildPlan, graph: IntegerGraph) -> dict[str, Any]:
     """The settings in the HLS side's words (:func:`gatewright.hls.lowering.lower`)."""
-    wanted = ("part", "clock_period_ns", "io_type", "backend", "project_name", "fifo_depths")
-    return {**{name: plan.settings[name] for name in wanted}, "board": plan.settings["hls4ml_board"]}
+    from gatewright.hls.lowering.driver import design
+
+    wanted = ("part", "clock_period_ns", "io_type", "backend", "project_name")
+    settings = {**{name: plan.settings[name] for name in wanted}, "board": plan.settings["hls4ml_board"]}
+    depths = dict(plan.settings["fifo_depths"])
+    if plan.settings["io_type"] == "io_stream":
+        # hls4ml puts a zero-padding layer, zp2d_*, before a padded convolution; a row of it is slack enough
+        for layer in design(graph, plan.layers, "io_stream").builder.layers:
+            if layer["class_name"] in ("Conv2D", "DepthwiseConv2D"):
+                depths[f"zp2d_{layer['name']}"] = layer["in_width"] + layer["pad_left"] + layer["pad_right"]
+    return {**settings, "fifo_depths": depths}
 
 
 def _simulation(plan: BuildPlan, folder: Path, status: dict[str, Any]) -> None:
