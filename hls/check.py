@@ -27,8 +27,13 @@ PLACED: dict[str, str] = {
 """Operators the lowering places, with a note."""
 
 
-def check_graph(graph: IntegerGraph, backend: str = "Vitis") -> list[tuple[str, str, str]]:
+def check_graph(graph: IntegerGraph, io_type: str = "io_stream", backend: str = "Vitis") -> list[tuple[str, str, str]]:
     """Every layer that cannot be placed.
+
+    Args:
+        graph: the integer graph.
+        io_type: ``io_parallel`` or ``io_stream``; both place the same layers.
+        backend: hls4ml back end.
 
     Returns:
         (layer, reason, suggestion), in the order of the graph; empty when everything can be placed.

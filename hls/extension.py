@@ -22,7 +22,7 @@ FIRMWARE = Path(__file__).resolve().parent / "firmware"
 BACKENDS = ("Vivado", "Vitis", "VivadoAccelerator")
 
 
-class GatewrightLayer(Layer):  # type: ignore[misc]  # hls4ml is untyped
+class GatewrightLayer(Layer):
     """Base of our layers.
 
     Attributes of a node (keys of its dictionary in the layer list):
@@ -121,7 +121,7 @@ LAYERS: tuple[type[GatewrightLayer], ...] = (
 )
 
 
-class GatewrightConfig(LayerConfigTemplate):  # type: ignore[misc]  # hls4ml is untyped
+class GatewrightConfig(LayerConfigTemplate):
     """The config struct of one of our layers."""
 
     def __init__(self) -> None:
@@ -137,7 +137,7 @@ class GatewrightConfig(LayerConfigTemplate):  # type: ignore[misc]  # hls4ml is 
         return "\n".join([*lines, "};", ""])
 
 
-class GatewrightCall(FunctionCallTemplate):  # type: ignore[misc]  # hls4ml is untyped
+class GatewrightCall(FunctionCallTemplate):
     """The call of one of our kernels."""
 
     def __init__(self) -> None:

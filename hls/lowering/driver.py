@@ -70,8 +70,7 @@ def design(graph: IntegerGraph, rows: Sequence[Mapping[str, Any]], io_type: str)
     builder = Builder(graph, {str(row["layer"]): row for row in rows}, io_type)
     made = Design(builder)
     live = set(graph.outputs).union(*(nx.ancestors(graph.digraph, name) for name in graph.outputs))
-    for layer in graph.inputs:
-        made.inputs.append(_input(builder, layer))
+    made.inputs.extend(_input(builder, layer) for layer in graph.inputs)
     for layer in graph:
         if isinstance(layer, Input):
             z = layer.output.zero_point

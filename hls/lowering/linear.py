@@ -108,14 +108,15 @@ def _linear(
         "result": accum if native is None else native.result,
     }
     if class_name == "DepthwiseConv2D":
-        data = {"depthwise_data": weight[:, 0].transpose(1, 2, 0)[..., None], "depth_multiplier": 1}
+        constants, ordered = "depthwise_data", weight[:, 0].transpose(1, 2, 0)[..., None]
     elif class_name == "Conv2D":
         four = weight if weight.ndim == 4 else weight[:, :, None, None]
-        data = {"weight_data": four.transpose(2, 3, 1, 0)}
+        constants, ordered = "weight_data", four.transpose(2, 3, 1, 0)
     else:
-        data = {"weight_data": weight.T}
-    real = {
-        **{key: _real(values, weight_fraction) if key.endswith("data") else values for key, values in data.items()},
+        constants, ordered = "weight_data", weight.T
+    attributes = {
+        **attributes,
+        constants: _real(ordered, weight_fraction),
         "bias_data": _real(bias, fraction or 0),
     }
     strategy, reuse = _strategy(builder, layer, class_name, n_in, n_out)
@@ -123,9 +124,9 @@ def _linear(
     if native is not None:
         out = replace(out, interval=builder.interval(layer), fraction=builder.fraction(layer))
         comment += f"; the conversion to {native.result} is the requantization"
-        return builder.add(layer, "", class_name, [x], out, precision, attributes | real, comment, strategy, reuse)
+        return builder.add(layer, "", class_name, [x], out, precision, attributes, comment, strategy, reuse)
     out = replace(out, interval=accumulator, fraction=fraction)
-    acc = builder.add(layer, "_acc", class_name, [x], out, precision, attributes | real, comment, strategy, reuse)
+    acc = builder.add(layer, "_acc", class_name, [x], out, precision, attributes, comment, strategy, reuse)
     return _finish(builder, layer, acc)
 
 
