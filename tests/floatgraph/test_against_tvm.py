@@ -72,7 +72,7 @@ _IMAGE: dict[str, Callable[[Any], Any]] = {
     "argsort": lambda x: op.argsort(x, 3, True, "int64"),
     "quantize": lambda x: op.quantize(x, scalar(0.25), scalar(-3, "int8"), 1, "int8"),
     "quantize by channel": lambda x: op.quantize(
-        x, relax.const(np.array([0.1, 0.2, 0.3, 0.4], np.float32)), relax.const(np.arange(4, dtype=np.uint8)), 1, "uint8"
+        x, relax.const(np.array([0.1, 0.2, 0.3, 0.4], np.float32)), relax.const(np.arange(4, dtype="uint8")), 1, "uint8"
     ),
     "round trip": lambda x: op.dequantize(
         op.quantize(x, scalar(0.25), scalar(7, "int8"), 1, "int8"), scalar(0.25), scalar(7, "int8"), 1
