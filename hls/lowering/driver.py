@@ -164,12 +164,14 @@ def lower(graph: IntegerGraph, rows: Sequence[Mapping[str, Any]], settings: Mapp
 
 def _set_fifo_depths(model: Any, made: Design, depths: Mapping[str, int]) -> None:
     """hls4ml gives every FIFO a whole tensor: safe, and far too much between an accumulator and its requantization,
-    which reads a beat whenever one comes."""
+    which reads a beat whenever one comes. What the plan says of a tensor holds for the FIFO its last kernel writes;
+    copies for several readers keep the whole tensor, so that no join of branches can deadlock."""
+    tensors = {wire.name: tensor for tensor, wire in reversed(made.builder.wires.items())}
     for layer in model.get_layers():
         for variable in layer.get_variables():
             if not (isinstance(variable.pragma, tuple) and variable.pragma[0] == "stream"):
                 continue
-            wanted = depths.get(layer.name, depths.get(made.builder.origin.get(layer.name, ""), 0))
+            wanted = depths.get(layer.name, depths.get(tensors.get(layer.name, ""), 0))
             if layer.name in made.builder.shallow:
                 wanted = 2
             if wanted:
