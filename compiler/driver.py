@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -184,9 +184,19 @@ def build_target(target: Target, result: TargetResult, directory: Path, steps: S
     try:
         with steps.step(f"build {target.name}"):
             target.build(result.plan, directory)
+        if result.estimate is not None:
+            result.estimate = _with_measured(result.estimate, target.measured(directory))
     except GatewrightError as error:
         shutil.rmtree(directory)
         result.error = error
+
+
+def _with_measured(estimate: Estimate, measured: Mapping[str, float]) -> Estimate:
+    totals = {
+        name: replace(figure, measured=measured[name]) if name in measured else figure
+        for name, figure in estimate.totals.items()
+    }
+    return replace(estimate, totals=totals)
 
 
 def refused(name: str, findings: Sequence[Finding]) -> None:

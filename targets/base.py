@@ -205,3 +205,8 @@ class Target(abc.ABC):
     @abc.abstractmethod
     def load(cls, directory: Path) -> IntegerLibrary:
         """Open a built artefact; imports neither tvm's compiler nor a tool that is not needed to run."""
+
+    @classmethod
+    def measured(cls, directory: Path) -> Mapping[str, float]:
+        """What tools measured while building ``directory``, by the name of the estimate's total; empty without."""
+        return {}

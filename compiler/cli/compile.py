@@ -53,6 +53,8 @@ def command(
     chosen = targets_named(targets)
     check_replaceable(out)
     if synth:
+        if not any("synth" in target.options() for target in chosen):
+            raise UsageError("GW0022", "--synth", "no target named here has vendor tools to run", "leave --synth out")
         settings = (*settings, "synth=true")
     ready = prepare(request, progress)
     results = planned(chosen, ready, settings, progress)

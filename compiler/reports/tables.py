@@ -105,8 +105,10 @@ def show_passes(console: Console, passes: Sequence[Row]) -> None:
     """The passes that changed the model, one line each."""
     for record in passes:
         if record.get("modified"):
-            rest = ", ".join(f"{key} {value}" for key, value in record.items() if key not in ("name", "modified"))
-            console.print(f"  pass {record.get('name')}: {rest}", markup=False)
+            error = record.get("max_abs_error")
+            checked = "" if error is None else f", largest difference {error:.3g}"
+            counts = f"{record['nodes_before']} -> {record['nodes_after']} operators"
+            console.print(f"  pass {record['name']}: {counts}{checked}", markup=False)
 
 
 def show_verification(console: Console, rows: Sequence[Row]) -> None:

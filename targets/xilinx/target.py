@@ -89,3 +89,10 @@ class XilinxTarget(Target):
         from gatewright.targets.xilinx.building import load
 
         return load(directory)
+
+    @classmethod
+    def measured(cls, directory: Path) -> Mapping[str, float]:
+        """What synthesis reported, where it ran."""
+        from gatewright.targets.xilinx.building import read_measured
+
+        return read_measured(directory) or {}
