@@ -143,7 +143,9 @@ def _resource(kernel: Kernel, reuse_factor: int, dsp: Dsp) -> Resources:
     logic = 500 + 0.6 * a * kernel.n_in + acc * kernel.n_out * (6 if wide else 1)
     if not wide:
         logic += count * acc  # every multiplier adds to an accumulator of its own
-    registers = 50 + 1.7 * (a * kernel.n_in + acc * kernel.n_out) + count * acc * 0.5
+    # the depthwise product is inlined: its operands are the window's registers, counted with the line buffer
+    operands = 0 if kernel.kind == "depthwise" else a * kernel.n_in
+    registers = 50 + 1.7 * (operands + acc * kernel.n_out) + count * acc * 0.5
     parts = [_logic(logic, registers), _multiply(count, a, w, dsp)]
     if kernel.kind == "pointwise":
         # the pointwise kernel partitions its weights completely: the ROM is LUTs (nnet_sepconv2d_stream.h)
@@ -185,8 +187,9 @@ def _requantization(kernel: Kernel, reuse: int, io_type: IoType, dsp: Dsp) -> Re
         _fabric(units * 2 * product + channels * kernel.output_bits, units * 2 * product),
     ]
     if reuse > 1:
-        # operands and parameters selected, the shift a variable one
-        parts.append(_fabric(channels * product / 4 + 3 * units * product))
+        # operands selected, parameters from tables, the shift a variable one
+        tables = math.ceil(reuse / _ROM_LUT_BITS) * units * (kernel.multiplier_bits + 6)
+        parts.append(_fabric(channels * kernel.accumulator_bits / 4 + tables + 3 * units * product))
     return total(parts)
 
 
@@ -200,7 +203,11 @@ def _pool(kernel: Kernel, io_type: IoType) -> Resources:
         buffers = (kernel.kernel_rows - 1) * channels * a
         compare = 2.9 * (kernel.window_positions - 1) * channels * a
         return _logic(590 + compare + 3.2 * buffers, 184 + 6.4 * buffers + 3 * a * channels)
-    rows = total(_memory(kernel.row_pixels, a * channels) for _ in range(kernel.kernel_rows))
+    if kernel.row_pixels <= _SRL:
+        # a RAM32M holds six bits of 32 words in four LUTs (UG474, UG574)
+        rows = _fabric(kernel.kernel_rows * a * channels * 2 / 3)
+    else:
+        rows = total(_memory(kernel.row_pixels, a * channels) for _ in range(kernel.kernel_rows))
     return rows + _logic(590 + 5 * acc * channels, 184 + 3 * acc * channels)
 
 

@@ -27,6 +27,8 @@ __all__ = ["make_plan"]
 
 _STRATEGIES: tuple[Strategy, ...] = ("latency", "resource")
 _BACKENDS = {"vitis": "Vitis", "vivado": "Vivado", "vivado_accelerator": "VivadoAccelerator"}
+_SHARES = (0.8, 0.85, 0.9, 0.95, 1.0)
+"""Share of the device a design may take: the first one something fits into; routing wants the rest."""
 _RESOURCES = {
     "lut": "LUT",
     "ff": "flip-flops",
@@ -61,13 +63,17 @@ def make_plan(target: str, model: QuantizedModel, site: Site, options: XilinxOpt
         layer.name: stream_resources(graph, layer, described.get(layer.name), depths[layer.name]) for layer in graph
     }
     device = assumed_device(site)
-    limit = Resources(**device.resources.model_dump()).scaled(options.utilisation)
-    try:
-        folding = fold(possible, limit, total(streams.values()))
-    except DoesNotFit as error:
-        raise _too_large(error, described[error.layer], site, device.name, options) from None
-    over = folding.resources.exceeding(limit)
-    assert not over, over  # fold returns what fits
+    available = Resources(**device.resources.model_dump())
+    shares = _SHARES if options.utilisation == "auto" else (options.utilisation,)
+    folding, share = None, shares[-1]
+    for share in shares:
+        try:
+            folding = fold(possible, available.scaled(share), total(streams.values()))
+            break
+        except DoesNotFit as error:
+            failure = error
+    if folding is None:
+        raise _too_large(failure, described[failure.layer], site, device.name, share, options) from None
     clock_mhz = options.clock_mhz or site.clock_mhz
     settings = {
         "part": site.part,
@@ -84,6 +90,8 @@ def make_plan(target: str, model: QuantizedModel, site: Site, options: XilinxOpt
         "resources": _counts(folding.resources),
         "available": device.resources.model_dump(),
         "resources_of": device.name,
+        "utilisation": share,
+        "warnings": _warnings(site, device.name, share, shares),
         "fifo_depths": {name: depth for name, depth in depths.items() if depth},
     }
     _backend_knows(options, settings)
@@ -94,6 +102,19 @@ def make_plan(target: str, model: QuantizedModel, site: Site, options: XilinxOpt
     )
     filled = {**options.model_dump(mode="json"), "io_type": io_type, "clock_mhz": clock_mhz}
     return BuildPlan(target, graph.digest(), filled, rows, settings, model)
+
+
+def _warnings(site: Site, device: str, share: float, shares: tuple[float, ...]) -> list[str]:
+    """What the user should know about the numbers."""
+    found = []
+    if site.device is None:
+        found.append(f"gatewright has no resource counts of {site.part}; the folding assumes those of {device}")
+    if share != shares[0]:
+        found.append(
+            f"nothing fits in {shares[0]:.0%} of {device}; the smallest folding found is within {share:.0%} by the "
+            "estimate, and may fail to place and route"
+        )
+    return found
 
 
 def _counts(resources: Resources) -> dict[str, int]:
@@ -159,7 +180,9 @@ def _choices(kernel: Kernel, io_type: IoType, dsp: Dsp, options: XilinxOptions) 
     )  # fmt: skip
 
 
-def _too_large(error: DoesNotFit, kernel: Kernel, site: Site, device: str, options: XilinxOptions) -> ConstraintError:
+def _too_large(
+    error: DoesNotFit, kernel: Kernel, site: Site, device: str, share: float, options: XilinxOptions
+) -> ConstraintError:
     what = _RESOURCES[error.resource]
     place = site.board.title if site.board else site.part
     fixed = options.reuse_factor is not None or options.strategy is not None
@@ -171,12 +194,12 @@ def _too_large(error: DoesNotFit, kernel: Kernel, site: Site, device: str, optio
         "take a larger part ('gatewright targets xilinx' lists boards)",
         "quantize to fewer bits (--bits) or a narrower multiplier, or use --profile fixed",
     ]
-    if options.utilisation < 1:
+    if share < 1:
         actions.append("raise xilinx.utilisation: the estimate is not exact")
     return ConstraintError(
         "GW4203", place,
         f"{folded}, the design needs {error.needed} {what}; {device} has {error.available} at "
-        f"{options.utilisation:.0%} utilisation; most of them are in layer {error.layer!r} ({kernel.op})",
+        f"{share:.0%} utilisation; most of them are in layer {error.layer!r} ({kernel.op})",
         *actions,
     )  # fmt: skip
 
