@@ -12,8 +12,14 @@ from gatewright.compiler.frontend.tensors import Array
 
 __all__ = ["check_finite"]
 
-# Inputs where an infinity means "no bound" or "never chosen": (operator, input index).
-_UNBOUNDED = frozenset({("Clip", 1), ("Clip", 2), ("Pad", 2), ("Max", 0), ("Max", 1), ("Min", 0), ("Min", 1)})
+# Inputs where an infinity means "no bound" or "never chosen", or is only handed on: (operator, input index).
+_UNBOUNDED = frozenset(
+    {
+        *((op, i) for op in ("Max", "Min", "Where") for i in range(3)),
+        *((op, 0) for op in ("Cast", "CastLike", "Expand", "Identity", "Reshape", "Unsqueeze")),
+        *(("Clip", 1), ("Clip", 2), ("Pad", 2)),
+    }
+)
 _MANY = 5
 
 

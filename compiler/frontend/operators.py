@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,7 @@ from gatewright.compiler.frontend.reader import ModelReader
 from gatewright.compiler.frontend.scope import Scope, UnsupportedError
 from gatewright.compiler.frontend.tensors import TensorReader
 
-__all__ = ["SUPPORTED", "definition", "refusal"]
+__all__ = ["SUPPORTED", "check_constants", "definition", "refusal", "takes"]
 
 # ONNX's own operators that reach TVM's importer after the rewrites: name -> restriction.
 _NAMES = """
@@ -26,12 +27,34 @@ _NAMES = """
     DepthToSpace DequantizeLinear Div Einsum Elu Equal Erf Exp Expand Flatten Floor Gather GatherElements GatherND
     Gelu Gemm GlobalAveragePool GlobalMaxPool Greater GreaterOrEqual GroupNormalization HardSigmoid HardSwish
     InstanceNormalization IsInf IsNaN LayerNormalization LeakyRelu Less LessOrEqual Log LogSoftmax LRN MatMul Max
-    MaxPool Mean Min Mish Mod Mul Neg Not OneHot Or Pad Pow PRelu QuantizeLinear Range Reciprocal ReduceL1 ReduceL2
+    MaxPool Mean Min Mish Mod Mul Neg Not  Or Pad Pow PRelu QuantizeLinear Range Reciprocal ReduceL1 ReduceL2
     ReduceLogSum ReduceLogSumExp ReduceMax ReduceMean ReduceMin ReduceProd ReduceSum ReduceSumSquare Relu Reshape
     Resize Round ScatterElements ScatterND Selu Sigmoid Sign Sin Sinh Slice Softmax Softplus Softsign SpaceToDepth
     Split Sqrt Squeeze Sub Sum Tan Tanh ThresholdedRelu Tile TopK Transpose Trilu Unsqueeze Where Xor
 """
 SUPPORTED: Mapping[str, str] = dict.fromkeys(_NAMES.split(), "")
+
+# Of these, outputs beyond the first are supported too.
+_MANY_OUTPUTS = frozenset({"Split", "TopK"})
+# Inputs that have to be constant, with the name the message uses: a static graph has no other way to know shapes.
+_CONSTANT_INPUTS: Mapping[str, Mapping[int, str]] = {
+    "ConstantOfShape": {0: "shape"},
+    "CumSum": {1: "axis"},
+    "DequantizeLinear": {1: "scale", 2: "zero point"},
+    "Expand": {1: "shape"},
+    "Pad": {1: "pads", 2: "value", 3: "axes"},
+    "QuantizeLinear": {1: "scale", 2: "zero point"},
+    "Range": {0: "start", 1: "limit", 2: "step"},
+    "Reshape": {1: "shape"},
+    "Resize": {1: "region", 2: "scales", 3: "sizes"},
+    "Slice": {1: "starts", 2: "ends", 3: "axes", 4: "steps"},
+    "Split": {1: "sizes"},
+    "Squeeze": {1: "axes"},
+    "Tile": {1: "repeats"},
+    "TopK": {1: "k"},
+    "Trilu": {1: "diagonal"},
+    "Unsqueeze": {1: "axes"},
+}
 
 _STATEFUL = frozenset({"LSTM", "GRU", "RNN"})
 _LOOPS = frozenset({"Loop", "Scan", "SequenceMap"})
@@ -39,6 +62,25 @@ _RANDOM = frozenset(
     {"Bernoulli", "Multinomial", "RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike"}
 )
 _DATA_DEPENDENT = frozenset({"Compress", "NonMaxSuppression", "NonZero", "Unique"})
+
+
+def takes(node: Node) -> bool:
+    """Whether TVM's importer gets the node as it is."""
+    return not node.domain and node.op in SUPPORTED and (node.op in _MANY_OUTPUTS or not any(node.outputs[1:]))
+
+
+def check_constants(node: Node, scope: Scope) -> None:
+    """Inputs that decide the result's shape have to be constants.
+
+    Raises:
+        UnsupportedError: one is computed from the model's inputs.
+    """
+    for index, what in _CONSTANT_INPUTS.get(node.op, {}).items():
+        name = node.input(index)
+        if name and scope.constant(name) is None:
+            raise UnsupportedError(
+                f"its {what} {name!r} depends on the data", "export the model with static shapes, or make it a constant"
+            )
 
 
 def refusal(node: Node) -> UnsupportedError:
@@ -67,6 +109,8 @@ def refusal(node: Node) -> UnsupportedError:
         return UnsupportedError(
             f"opset {node.version} of ONNX defines no such operator", "check the operator's name and the model's opset"
         )
+    if node.op in SUPPORTED:
+        return UnsupportedError("only its first output is supported", "remove what reads the other outputs")
     return UnsupportedError("the operator is not supported", "replace it by simpler operators before export")
 
 
@@ -91,9 +135,19 @@ def definition(node: Node, scope: Scope) -> Function | None:
     if not body:
         return None
     proto = onnx.FunctionProto.FromString(body)
+    # Optional outputs that nobody wants are not made either.
+    wanted = [name if i < len(node.outputs) and node.outputs[i] else "" for i, name in enumerate(proto.output)]
+    del proto.output[:]
+    proto.output.extend(wanted)
     version = next((o.version for o in proto.opset_import if o.domain == ""), node.version)
     # ONNX's own text: it holds no external data, so the folder is never read.
     reader = ModelReader(
         onnx.ModelProto(), TensorReader(ExternalData(Path(), scope.limits), scope.limits), {"": version}
     )
-    return reader.function(proto, ("", node.op, ""), {"": version})
+    function = reader.function(proto, ("", node.op, ""), {"": version})
+    defaults = {
+        key: reader.attribute(declared.default_value, node.where(), {"": version})
+        for key, declared in schema.attributes.items()
+        if declared.default_value.type
+    }
+    return replace(function, attributes={**function.attributes, **defaults})

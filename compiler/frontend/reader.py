@@ -62,7 +62,7 @@ class ModelReader:
         place = f"in function {proto.name!r}: "
         defaults: dict[str, Any] = dict.fromkeys(proto.attribute)
         for attribute in proto.attribute_proto:
-            defaults[attribute.name] = self._attribute(attribute, place, opsets)
+            defaults[attribute.name] = self.attribute(attribute, place, opsets)
         nodes = in_order(self._nodes(proto.node, opsets, place), proto.input, proto.output, f"function {proto.name!r}")
         return Function(key, tuple(nodes), tuple(proto.input), tuple(proto.output), defaults)
 
@@ -77,7 +77,7 @@ class ModelReader:
             for attribute in proto.attribute:
                 if attribute.name in attributes:
                     raise _malformed(where, f"states attribute {attribute.name!r} twice")
-                attributes[attribute.name] = self._attribute(attribute, where, opsets)
+                attributes[attribute.name] = self.attribute(attribute, where, opsets)
             domain = "" if proto.domain == "ai.onnx" else proto.domain
             if getattr(proto, "overload", ""):
                 attributes["overload "] = proto.overload
@@ -115,7 +115,8 @@ class ModelReader:
                 self.narrow.add(tensor.name)
         return constants
 
-    def _attribute(self, proto: AttributeProto, where: str, opsets: Mapping[str, int]) -> Any:
+    def attribute(self, proto: AttributeProto, where: str, opsets: Mapping[str, int]) -> Any:
+        """One attribute, decoded; a reference to an attribute of the enclosing function stays a :class:`Reference`."""
         place = f"{where}, attribute {proto.name!r}"
         if proto.ref_attr_name:
             return Reference(proto.ref_attr_name)

@@ -1,4 +1,5 @@
-"""Relax forms of operators that TVM's importer writes as loops of its own (``emit_te``), which no pass can read.
+"""Relax forms of operators that TVM's importer writes as loops of its own (``emit_te``), which no pass can read, or
+with shapes computed at run time, which here are all known.
 
 Each takes the node's Relax inputs (None where absent) and attributes as TVM's importer decodes them.
 """
@@ -68,4 +69,60 @@ def _einsum(inputs: Any, attrs: Mapping[str, Any]) -> Any:
     return relax.op.einsum(relax.Tuple(list(inputs)), _text(attrs, "equation", "").replace(" ", ""))
 
 
-FORMS: Mapping[str, Form] = {"Clip": _clip, "CumSum": _cumsum, "Einsum": _einsum, "Pad": _pad, "Tile": _tile}
+def _positive(indices: Any, extents: Any) -> Any:
+    """``indices``, negative ones counted from the end of an axis of ``extents`` (a number, or one per coordinate)."""
+    extents = np.asarray(extents, indices.ty.dtype.dtype)
+    if hasattr(indices, "value"):
+        values = _numpy(indices)
+        return relax.const(np.where(values < 0, values + extents, values), indices.ty.dtype.dtype)
+    end = relax.const(extents, indices.ty.dtype.dtype)
+    below = relax.op.less(indices, relax.const(np.zeros((), extents.dtype), indices.ty.dtype.dtype))
+    return relax.op.where(below, relax.op.add(indices, end), indices)
+
+
+def _shape(tensor: Any) -> tuple[int, ...]:
+    return tuple(int(d) for d in tensor.ty.shape)
+
+
+def _gather(inputs: Any, attrs: Mapping[str, Any]) -> Any:
+    axis = attrs.get("axis", 0) % len(_shape(inputs[0]))
+    return relax.op.take(inputs[0], _positive(inputs[1], _shape(inputs[0])[axis]), axis)
+
+
+def _gather_elements(inputs: Any, attrs: Mapping[str, Any]) -> Any:
+    axis = attrs.get("axis", 0) % len(_shape(inputs[0]))
+    return relax.op.gather_elements(inputs[0], _positive(inputs[1], _shape(inputs[0])[axis]), axis)
+
+
+def _gather_nd(inputs: Any, attrs: Mapping[str, Any]) -> Any:
+    batch = attrs.get("batch_dims", 0)
+    coordinates = _shape(inputs[1])[-1]
+    extents = _shape(inputs[0])[batch : batch + coordinates]
+    return relax.op.gather_nd(inputs[0], _positive(inputs[1], extents), batch)
+
+
+def _scatter_nd(inputs: Any, attrs: Mapping[str, Any]) -> Any:
+    extents = _shape(inputs[0])[: _shape(inputs[1])[-1]]
+    reduction = _text(attrs, "reduction", "none").replace("none", "update")
+    return relax.op.scatter_nd(inputs[0], _positive(inputs[1], extents), inputs[2], reduction)
+
+
+def _scatter_elements(inputs: Any, attrs: Mapping[str, Any]) -> Any:
+    axis = attrs.get("axis", 0) % len(_shape(inputs[0]))
+    reduction = _text(attrs, "reduction", "none").replace("none", "update")
+    indices = _positive(inputs[1], _shape(inputs[0])[axis])
+    return relax.op.scatter_elements(inputs[0], indices, inputs[2], axis, reduction)
+
+
+FORMS: Mapping[str, Form] = {
+    "Clip": _clip,
+    "CumSum": _cumsum,
+    "Einsum": _einsum,
+    "Gather": _gather,
+    "GatherElements": _gather_elements,
+    "GatherND": _gather_nd,
+    "Pad": _pad,
+    "ScatterElements": _scatter_elements,
+    "ScatterND": _scatter_nd,
+    "Tile": _tile,
+}

@@ -39,6 +39,7 @@ class Scope:
         narrow: names of constants whose ONNX type has less than 8 bits.
         functions: the model's own.
         nodes: what has been swept, normalised, in order.
+        readers: operators that read a tensor of the file, "" for a graph output.
         makers: the normalised node that makes a tensor.
         integral: float tensors that hold the values of an integer tensor, by its name.
     """
@@ -58,6 +59,7 @@ class Scope:
         self.limits = limits
         self.narrow = narrow
         self.nodes: list[Node] = []
+        self.readers: dict[str, set[str]] = {}
         self.makers: dict[str, Node] = {}
         self.integral: dict[str, str] = {}
         self.taken: set[str] = {*self.specs, *self.constants}

@@ -91,7 +91,7 @@ def _check_defined(nodes: Sequence[Node], names: set[str], outputs: Sequence[str
                 f"reads {_list(missing)}, which nothing makes",
                 "export the model again; a cut-out part of a model needs its inputs declared",
             )
-    missing = sorted({name for name in outputs if name not in names})
+    missing = sorted({name for name in outputs if name and name not in names})
     if missing:
         raise FrontendError(
             "GW1023", place, f"declares output {_list(missing)}, which nothing makes", "export it again"

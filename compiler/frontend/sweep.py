@@ -18,9 +18,10 @@ from gatewright.compiler.frontend.draft import Draft, Node
 from gatewright.compiler.frontend.folding import fold
 from gatewright.compiler.frontend.infer import infer, schema_of
 from gatewright.compiler.frontend.limits import Limits
-from gatewright.compiler.frontend.operators import SUPPORTED, definition, refusal
+from gatewright.compiler.frontend.operators import SUPPORTED, check_constants, definition, refusal, takes
 from gatewright.compiler.frontend.rewrites import REWRITES
 from gatewright.compiler.frontend.scope import Scope, UnsupportedError
+from gatewright.compiler.frontend.structure import reads
 from gatewright.compiler.frontend.tensors import Array
 
 __all__ = ["Normal", "sweep"]
@@ -52,6 +53,11 @@ class _Sweep:
     def __init__(self, draft: Draft, limits: Limits) -> None:
         self.scope = Scope(draft.inputs, draft.constants, draft.functions, limits, draft.narrow)
         self.scope.taken.update(name for node in draft.nodes for name in node.outputs)
+        for node in draft.nodes:
+            for name in reads(node):
+                self.scope.readers.setdefault(name, set()).add(node.op)
+        for name in draft.outputs:
+            self.scope.readers.setdefault(name, set()).add("")
         self.queue = deque(draft.nodes)
         self.findings: list[GatewrightError] = []
         self.unknown: set[str] = set()
@@ -92,7 +98,7 @@ class _Sweep:
             return
         if replacement is None:
             replacement = self.rewritten(node)
-        if replacement is None and (node.domain or node.op not in SUPPORTED):
+        if replacement is None and not takes(node):
             function = definition(node, self.scope)
             if function is None:
                 raise refusal(node)
@@ -142,6 +148,7 @@ class _Sweep:
         return None
 
     def keep(self, node: Node) -> None:
+        check_constants(node, self.scope)
         self.scope.specs.update(infer(node, self.scope))
         self.scope.nodes.append(node)
         self.scope.makers.update((name, node) for name in node.outputs if name)

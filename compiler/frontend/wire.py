@@ -103,7 +103,7 @@ class _Walk:
                 self.field(message, end)
 
     def small_numbers(self, message: _Message, end: int) -> int:
-        """Step over short fields in a row, small numbers and float32, and count them: what long attributes consist of."""
+        """Step over short fields, small numbers and float32, and count them: long attributes consist of them."""
         data, position, count = self.data, self.position, 0
         last = end - 5
         while position <= last and count <= self.limits.fields:

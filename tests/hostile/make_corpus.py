@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import onnx
@@ -39,7 +39,7 @@ class Case:
     places: tuple[str, ...]
 
 
-Content = onnx.ModelProto | bytes | None
+Content: TypeAlias = "onnx.ModelProto | bytes | None"
 _MAKERS: list[tuple[str, int, str, tuple[str, ...], Callable[[Path], Content]]] = []
 
 

@@ -26,6 +26,11 @@ _WINDOW = ("auto_pad", "dilations", "group", "kernel_shape", "pads", "strides")
 
 def dynamic_quantize(node: Node, scope: Scope) -> Sequence[Node]:
     """``DynamicQuantizeLinear(x) -> y, scale, zero`` -> ``y = x``, scale 1, zero point 0."""
+    known = {"MatMulInteger", "ConvInteger", "DequantizeLinear"}
+    if not scope.readers.get(node.outputs[0], {"?"}) <= known:
+        raise UnsupportedError(
+            "measures the range of its input at run time", "quantize the model statically, or give the float model"
+        )
     for output, value in zip(node.outputs[1:], (np.float32(1), np.uint8(0)), strict=False):
         if output:
             scope.constants[output] = np.asarray(value)

@@ -120,6 +120,8 @@ def reduce(node: Node, scope: Scope) -> Sequence[Node] | None:
 
     Without axes all are reduced, unless ``noop_with_empty_axes`` says none.
     """
+    if scope.dtype(node.inputs[0]) == "bool":
+        raise UnsupportedError("reduces truth values", "cast them to int32 before the node")
     rank = len(scope.shape(node.inputs[0]))
     as_input = node.op == "ReduceSum"
     given = node.attributes.get("axes")

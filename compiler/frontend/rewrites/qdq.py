@@ -45,10 +45,13 @@ def parameter(node: Node, scope: Scope, name: str, what: str) -> Array:
 
 
 def quantize_dequantize(node: Node, scope: Scope) -> Sequence[Node] | None:
-    """Zero point and axis stated, one-element parameters as scalars, per-channel lengths checked, version 13."""
+    """Zero point and axis stated, one-element parameters as scalars, per-channel lengths checked, version 21."""
     if node.attributes.get("block_size", 0):
         raise UnsupportedError("blocked quantization is not supported", "quantize per tensor or per channel")
     shape = scope.shape(node.inputs[0])
+    if node.op == "DequantizeLinear" and scope.dtype(node.inputs[0]).startswith("float"):
+        # Behind a DynamicQuantizeLinear that was left out.
+        return [node.make("Identity", [node.inputs[0]], node.outputs[0])]
     scale = parameter(node, scope, node.input(1), "scale")
     stored = _stored_type(node, scope)
     zero = np.zeros((), stored)
@@ -80,7 +83,7 @@ def quantize_dequantize(node: Node, scope: Scope) -> Sequence[Node] | None:
     if _is_normal(node, scope, scale, zero) and node.attributes == stated:
         return None
     inputs = [node.inputs[0], _kept(node, scope, 1, scale), _kept(node, scope, 2, zero)]
-    return [replace(node, inputs=tuple(inputs), attributes=stated, version=13, domain="")]
+    return [replace(node, inputs=tuple(inputs), attributes=stated, version=21, domain="")]
 
 
 def _stored_type(node: Node, scope: Scope) -> np.dtype[np.generic]:
@@ -98,7 +101,7 @@ def _stored_type(node: Node, scope: Scope) -> np.dtype[np.generic]:
 
 
 def _is_normal(node: Node, scope: Scope, scale: Array, zero: Array) -> bool:
-    if node.version != 13 or node.domain or not node.input(2):
+    if node.version != 21 or node.domain or not node.input(2):
         return False
     given = scope.constant(node.inputs[1]), scope.constant(node.inputs[2])
     return all(g is not None and g.shape == v.shape for g, v in zip(given, (scale, zero), strict=True))
@@ -122,7 +125,7 @@ def dequantize(node: Node, scope: Scope, q: str, scale: str, zero: str, axis: in
 
 def quantize(node: Node, scope: Scope, x: str, output: str, scale: str, zero: str) -> Node:
     """The node that makes ``output`` out of the float tensor ``x``."""
-    made = node.make("QuantizeLinear", [x, scale, *([zero] if zero else [])], output, 13)
+    made = node.make("QuantizeLinear", [x, scale, *([zero] if zero else [])], output, 21)
     return replace(made, name=f"{node.name}/quantize")
 
 

@@ -38,8 +38,7 @@ def resize(node: Node, scope: Scope) -> Sequence[Node] | None:
     if node.version < 11:
         return upsample(node, scope)
     x = scope.shape(node.inputs[0])
-    mode = node.attributes.get("coordinate_transformation_mode", "half_pixel")
-    if mode == "tf_crop_and_resize":
+    if node.attributes.get("coordinate_transformation_mode", "half_pixel") == "tf_crop_and_resize":
         raise UnsupportedError("tf_crop_and_resize is not supported", "cut with Slice and then Resize")
     if node.attributes.get("antialias", 0):
         raise UnsupportedError("antialias is not supported", "export the model with antialias=False")
@@ -49,7 +48,7 @@ def resize(node: Node, scope: Scope) -> Sequence[Node] | None:
             f"resizes {list(x)} to {list(sizes)}; batch and channels must stay",
             "transpose the tensor to channels first",
         )
-    _check_ratio(node, x, sizes, exact, mode)
+    _check_ratio(x, sizes, exact)
     names = [node.inputs[0], "", "", scope.add(f"{node.name}/sizes", sizes)]
     kept = {k: v for k, v in node.attributes.items() if k not in ("axes", "keep_aspect_ratio_policy", "antialias")}
     if len(x) == 3:
@@ -103,10 +102,8 @@ def _sizes(node: Node, scope: Scope, x: tuple[int, ...]) -> tuple[tuple[int, ...
     return tuple(sizes), exact
 
 
-def _check_ratio(node: Node, x: tuple[int, ...], sizes: tuple[int, ...], exact: dict[int, float], mode: str) -> None:
+def _check_ratio(x: tuple[int, ...], sizes: tuple[int, ...], exact: dict[int, float]) -> None:
     """TVM computes the scale as output size over input size; ONNX uses the scale given, where one is given."""
-    if mode == "align_corners":
-        return
     for axis, scale in exact.items():
         if not math.isclose(sizes[axis] / x[axis], scale, rel_tol=1e-6):
             raise UnsupportedError(
