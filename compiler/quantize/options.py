@@ -60,7 +60,7 @@ class QuantizeOptions:
     weights: Literal["per_channel", "per_tensor"] = "per_channel"
     activations: Literal["asymmetric", "symmetric"] = "asymmetric"
     multiplier_bits: int = 31
-    bias_correction: bool = False
+    bias_correction: bool = True
     equalize: bool = False
     batch_size: int = 64
     measure_samples: int = 32

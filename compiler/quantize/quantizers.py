@@ -76,6 +76,8 @@ def recognize(
     if not apart.any() or not np.allclose(y[apart] / gain, wanted[apart], rtol=0, atol=1e-5 * step):
         return None
     bottom, top = round(least / step), round(greatest / step)
+    if top - bottom + 1 != len(values):  # a step was left out: the function has no bound of its own
+        return None
     signed = bottom < 0
     bits = max((-bottom - 1).bit_length() if signed else 0, top.bit_length()) + signed
     return Quantizer(Parameters(max(bits, 1), signed, scale, 0), gain, float(least), float(greatest))

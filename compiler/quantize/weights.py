@@ -16,7 +16,8 @@ __all__ = ["IntegerWeights", "held_weights", "quantize_bias", "quantize_weights"
 _SPREAD = 2.0**8
 """Least ratio of a channel's scale to the tensor's largest (design section 2)."""
 
-_BIAS_LIMIT = float((1 << 30) - 1)
+_BIAS_LIMIT = float((1 << 30) - (1 << 8))
+"""Below 2**30 by more than the rounding of a scale to float32 can add."""
 
 _FRACTIONS = np.linspace(1.0, 0.4, 31)
 

@@ -12,7 +12,7 @@ from gatewright.compiler.quantize.calibrate.histogram import Histogram
 
 __all__ = ["entropy"]
 
-_STEPS = 96
+_STEPS = 128
 
 
 def entropy(histogram: Histogram, bits: int) -> tuple[float, float]:
@@ -31,7 +31,7 @@ def entropy(histogram: Histogram, bits: int) -> tuple[float, float]:
     last = int(used[-1]) + 1
     levels = 1 << bits if histogram.low >= 0 else 1 << (bits - 1)
     width = float(histogram.edges[half + 1])
-    starts = np.unique(np.linspace(min(max(levels // 2, last // 8, 1), last), last, _STEPS).astype(int))
+    starts = np.unique(np.rint(np.geomspace(min(max(levels // 2, 8), last), last, _STEPS)).astype(int))
     scores = [_divergence(magnitudes[:last], int(bins), levels) for bins in starts]
     threshold = int(starts[int(np.argmin(scores))]) * width
     return max(histogram.low, -threshold), min(histogram.high, threshold)
