@@ -102,7 +102,7 @@ class Scope:
     def add(self, hint: str, value: npt.ArrayLike, dtype: str | None = None) -> str:
         """Make a constant and return its name; without ``dtype`` Python floats become float32, integers int64."""
         array = np.asarray(value, dtype=dtype)
-        if dtype is None and not isinstance(value, np.ndarray):
+        if dtype is None and not isinstance(value, np.ndarray | np.generic):
             array = array.astype(np.float32 if array.dtype.kind == "f" and array.size else np.int64)
         name = self.fresh(hint)
         self.constants[name] = array
