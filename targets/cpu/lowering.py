@@ -6,14 +6,17 @@ from tvm import ir, relax, target, transform
 
 from gatewright.compiler.integer.graph import IntegerGraph
 from gatewright.compiler.integer.to_relax import emit
-from gatewright.targets.cpu.folding import fold_constants
+from gatewright.compiler.passes.fold_constants import FoldConstants
 
 __all__ = ["inlined", "lowered"]
 
 
 def inlined(graph: IntegerGraph) -> ir.IRModule:
-    """The graph as one Relax function: composites inlined, so that TVM fuses across layers, constants folded."""
-    return fold_constants(relax.transform.InlinePrivateFunctions()(emit(graph)))
+    """The graph as one Relax function: composites inlined, so that TVM fuses across layers, constants folded.
+
+    Our own folding, since TVM's compiles a kernel for every constant expression: over a second for a small network.
+    """
+    return FoldConstants()(relax.transform.InlinePrivateFunctions()(emit(graph)))
 
 
 def lowered(module: ir.IRModule, processor: target.Target) -> ir.IRModule:
