@@ -23,7 +23,7 @@ lint: $(STAMP)
 	$(BIN)/ruff format --check .
 
 types: $(STAMP) build/src/gatewright
-	$(BIN)/mypy -p gatewright.compiler -p gatewright.targets -p gatewright.schedules -p gatewright.hls
+	$(BIN)/mypy -p gatewright.compiler -p gatewright.targets -p gatewright.schedules -p gatewright.hls -p tests -p examples
 
 pytest: $(STAMP)
 	$(BIN)/python -m pytest -m "slow or not slow" $(PYTEST_FLAGS)

@@ -16,6 +16,9 @@ from gatewright.compiler.errors import ExitCode, GatewrightError, LimitError, Us
 __all__ = ["guarded", "translate"]
 
 
+_DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+
 def guarded(command: click.Command, arguments: list[str]) -> int:
     """Run a click command; every way it can end becomes an exit code, and a message where something went wrong."""
     as_json = "--json" in arguments
@@ -50,14 +53,17 @@ def translate(error: OSError | MemoryError) -> GatewrightError | None:
     """The user error behind an error of the operating system, or None where it is no user's fault."""
     if isinstance(error, MemoryError):
         return LimitError("GW6001", "memory", "there is not enough memory", "use a smaller model or fewer samples")
-    place = str(error.filename or "output")
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+    place = str(error.filename2 or error.filename or "output")  # of a copy, where it goes
+    number = error.errno
+    if number is None:  # shutil.Error gathers the texts of many
+        number = next((code for code in _DISK_FULL if os.strerror(code) in str(error)), None)
+    if number in _DISK_FULL:
         return LimitError(
             "GW6002", place, "the disk is full; nothing was changed", "free space, or name another folder with -o"
         )
-    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+    if number in (errno.EACCES, errno.EPERM, errno.EROFS):
         return UsageError("GW0002", place, "permission denied", "check who owns it, or name another place with -o")
-    if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ENAMETOOLONG, errno.ELOOP):
+    if number in (errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ENAMETOOLONG, errno.ELOOP):
         return UsageError("GW0003", place, (error.strerror or "cannot be opened").lower(), "check the name")
     return None
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import signal
 import sys
 from collections.abc import Mapping, Sequence
@@ -79,4 +80,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Entry point of the console script; ends the process with the exit code of design section 5."""
     # A polite kill cleans up as Ctrl-C does: nothing half-written stays behind.
     signal.signal(signal.SIGTERM, _interrupt)
+    if os.environ.get("GATEWRIGHT_DEBUG") != "1":
+        # A file some library left open on a full disk: the error itself is reported, this would be a second traceback.
+        sys.unraisablehook = lambda unraisable: None
     sys.exit(guarded(cli, list(sys.argv[1:] if arguments is None else arguments)))

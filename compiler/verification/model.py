@@ -18,7 +18,7 @@ from gatewright.compiler.runtime.boundary import quantize_inputs
 from gatewright.compiler.samples import Samples
 from gatewright.compiler.verification.comparison import accuracy, float_errors, scores_of, top1_agreement
 
-__all__ = ["Measured", "float_outputs", "integer_tensors", "measure", "quality"]
+__all__ = ["Measured", "float_outputs", "integer_tensors", "measure", "quality", "tail_outputs"]
 
 Array = npt.NDArray[np.generic]
 
@@ -31,9 +31,11 @@ class Measured:
 
     Attributes:
         samples: how many were run.
-        float_max_abs_error, float_mean_abs_error: over all outputs.
+        float_max_abs_error: over all outputs.
+        float_mean_abs_error: likewise.
         float_top1_agreement: None where the model is no classifier.
-        accuracy, float_accuracy: None without labels.
+        accuracy: None without labels.
+        float_accuracy: of the float model.
     """
 
     samples: int
@@ -84,7 +86,7 @@ def tail_outputs(tail: FloatGraph, tensors: Mapping[str, Array], count: int) -> 
 def quality(expected: Mapping[str, Array] | None, got: Mapping[str, Array], samples: Samples) -> Measured:
     """Compare outputs with the float model's (None where there is none) and with the labels."""
     count, labels = len(samples), samples.labels
-    scores = scores_of(got, count)
+    scores = None if _reproduces_an_input(got, samples) else scores_of(got, count)
     wanted = scores_of(expected, count) if expected is not None else None
     errors = float_errors(expected, got) if expected is not None else None
     both = scores is not None and wanted is not None and scores.shape == wanted.shape
@@ -96,6 +98,12 @@ def quality(expected: Mapping[str, Array] | None, got: Mapping[str, Array], samp
         accuracy(scores, labels) if scores is not None and labels is not None else None,
         accuracy(wanted, labels) if wanted is not None and labels is not None else None,
     )
+
+
+def _reproduces_an_input(outputs: Mapping[str, Array], samples: Samples) -> bool:
+    """An autoencoder: as many numbers out as in; the largest of them is nobody's class."""
+    sizes = {array.size for array in samples.inputs.values()}
+    return any(array.size in sizes for array in outputs.values())
 
 
 def measure(model: QuantizedModel, samples: Samples) -> Measured:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 from pathlib import Path
 
 import click
@@ -31,6 +32,7 @@ def _raising(error: BaseException) -> click.Command:
         (MismatchError("GW7001", "cpu", "differs", "report it"), ExitCode.MISMATCH),
         (ToolError("GW5001", "g++", "is missing", "install it"), ExitCode.TOOL),
         (OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "out/file"), ExitCode.LIMIT),
+        (shutil.Error([("a", "b", str(OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "b")))]), ExitCode.LIMIT),
         (PermissionError(errno.EACCES, os.strerror(errno.EACCES), "/root/x"), ExitCode.USAGE),
         (OSError(errno.EROFS, os.strerror(errno.EROFS), "/proc/x"), ExitCode.USAGE),
         (MemoryError(), ExitCode.LIMIT),

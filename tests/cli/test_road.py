@@ -211,6 +211,24 @@ def test_a_full_disk_changes_nothing(gatewright: Gatewright, digits: Path, compi
     assert [path.name for path in tmp_path.iterdir()] == ["old"]
 
 
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # hls4ml leaves files open
+@pytest.mark.parametrize("size", ["16k", "120k", "700k"])
+def test_a_disk_that_is_really_full(size: str, gatewright: Gatewright, digits: Path, tmp_path: Path) -> None:
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(tmp_path)], capture_output=True
+    )
+    if mounted.returncode:
+        pytest.skip("mounting a small disk takes root")
+    try:
+        ended = gatewright("compile", digits / "digits_mlp.onnx", "-t", "cpu", "-t", "xilinx:pynq-z2",
+                           "-o", tmp_path / "out", "--calib", digits / "digits_mlp_calib.npz")  # fmt: skip
+        assert ended.code == ExitCode.LIMIT and "full" in ended.err
+        assert not _tree(tmp_path)
+    finally:
+        subprocess.run(["umount", str(tmp_path)], check=True)
+
+
 def test_a_place_that_cannot_be_written(gatewright: Gatewright, digits: Path, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("mine")
     assert _compile(gatewright, digits, tmp_path / "file" / "out") == ExitCode.USAGE

@@ -107,4 +107,4 @@ def test_arrays_are_the_same_bytes_every_time(tmp_path: Path) -> None:
     loaded = load_arrays(tmp_path / "a.npz")
     assert list(loaded) == list(arrays)
     for key, value in arrays.items():
-        assert loaded[key].dtype == np.asarray(value).dtype and np.array_equal(loaded[key], value)
+        assert loaded[key].dtype == np.asarray(value).dtype and np.array_equal(loaded[key], np.asarray(value))
