@@ -224,9 +224,11 @@ def main(arguments: list[str] | None = None) -> int:
     options.out.mkdir(parents=True, exist_ok=True)
     for model in options.models or SETS:
         samples = prepare(model, folder)
-        labels = {} if samples.y is None else {"y": samples.y}
         np.savez_compressed(options.out / f"{model}_calib.npz", x=samples.calib)
-        np.savez_compressed(options.out / f"{model}_eval.npz", x=samples.x, **labels)
+        if samples.y is None:
+            np.savez_compressed(options.out / f"{model}_eval.npz", x=samples.x)
+        else:
+            np.savez_compressed(options.out / f"{model}_eval.npz", x=samples.x, y=samples.y)
         print(f"{model}: {len(samples.calib)} samples to calibrate, {len(samples.x)} to evaluate")
     return 0
 

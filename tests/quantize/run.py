@@ -8,15 +8,21 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from gatewright.compiler.floatgraph.graph import FloatGraph
 from gatewright.compiler.floatgraph.interpreter import execute
 from gatewright.compiler.integer.reference import Reference
 from gatewright.compiler.integer.verifier import violations
 from gatewright.compiler.model import QuantizedModel
 from gatewright.compiler.runtime.boundary import quantize_inputs
 
-__all__ = ["integers", "outputs", "sound"]
+__all__ = ["floats", "integers", "outputs", "sound"]
 
 Arrays = Mapping[str, npt.NDArray[Any]]
+
+
+def floats(graph: FloatGraph, inputs: Arrays) -> dict[str, npt.NDArray[Any]]:
+    """Outputs of the float program."""
+    return execute(graph, inputs)
 
 
 def integers(model: QuantizedModel, inputs: Arrays) -> dict[str, npt.NDArray[Any]]:

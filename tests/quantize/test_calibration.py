@@ -79,7 +79,8 @@ def test_mse_is_never_worse_than_minmax(seed: int, bits: int, positive: bool, ki
 
 
 @given(st.integers(0, 1 << 16), st.sampled_from([2, 4, 8, 12]),
-       st.sampled_from(["minmax", "percentile", "entropy", "mse"]), st.sampled_from([1e-30, 1e-3, 1.0, 1e12]))  # fmt: skip
+       st.sampled_from(["minmax", "percentile", "entropy", "mse"]),
+       st.sampled_from([1e-30, 1e-3, 1.0, 1e12]))  # fmt: skip
 def test_fixed_scales_are_powers_of_two_with_zero_point_zero(seed: int, bits: int, method: str, size: float) -> None:
     x = normal(seed, 1000).astype(np.float64) * size
     for values in (x, np.abs(x), np.zeros(3)):

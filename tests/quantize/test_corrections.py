@@ -5,11 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from gatewright.compiler.floatgraph.interpreter import execute
 from gatewright.compiler.quantize import QuantizeOptions, quantize_graph
 from gatewright.compiler.quantize.equalize import equalize
 from tests.quantize.graphs import Builder, normal
-from tests.quantize.run import integers, outputs, sound
+from tests.quantize.run import floats, integers, outputs, sound
 
 
 def uneven(depthwise: bool = False) -> tuple[Builder, str]:
@@ -30,7 +29,7 @@ def test_equalization_keeps_the_function_and_evens_the_ranges(depthwise: bool) -
     graph = b.graph(y)
     data = {"x": normal(5, 4, 4, 5, 5)}
     equal = equalize(graph)
-    before, after = execute(graph, data)["out0"], execute(equal, data)["out0"]
+    before, after = floats(graph, data)["out0"], floats(equal, data)["out0"]
     # Every product is scaled up and down again in float32: a few units of the last place of the largest term.
     assert np.abs(after - before).max() <= 1e-4 * np.abs(before).max()
 
@@ -46,7 +45,7 @@ def test_equalization_keeps_the_function_and_evens_the_ranges(depthwise: bool) -
 def test_equalization_helps_weights_per_tensor() -> None:
     b, y = uneven()
     data = {"x": normal(5, 64, 4, 5, 5)}
-    real = execute(b.graph(y), data)["out0"]
+    real = floats(b.graph(y), data)["out0"]
 
     def error(on: bool) -> float:
         options = QuantizeOptions(weights="per_tensor", equalize=on, bias_correction=False)
@@ -71,7 +70,7 @@ def test_bias_correction_restores_channel_means() -> None:
     y = b.node("nn.relu", b.conv(b.input("x", 1, 4, 6, 6), normal(0, 8, 4, 3, 3), normal(1, 8)))
     y = b.conv(y, normal(2, 6, 8, 1, 1))
     data = {"x": np.abs(normal(3, 128, 4, 6, 6)) + 1}
-    real = execute(b.graph(y), data)["out0"].mean(axis=(0, 2, 3))
+    real = floats(b.graph(y), data)["out0"].mean(axis=(0, 2, 3))
 
     def shift(on: bool) -> float:
         options = QuantizeOptions(weight_bits=4, bias_correction=on)
@@ -105,7 +104,7 @@ def test_a_quantizer_in_the_model_is_the_grid_of_the_layer(
     assert [layer.op for layer in model.integer] == ["input", "dense", "dense"]
     kind = model.integer[grid].output
     assert (kind.code, kind.scale, kind.zero_point) == (code, scale * gain, 0)
-    real = execute(b.graph(grid), data)["out0"]
+    real = floats(b.graph(grid), data)["out0"]
     apart = np.abs(integers(model, data)[grid] * kind.scale - real)
     assert np.mean(apart > 1e-6) < 0.1  # only where the 8-bit operands fall on the other side of a step
 
@@ -115,7 +114,7 @@ def test_a_quantizer_whose_step_is_no_power_of_two_is_a_table_in_profile_fixed()
     data = {"x": normal(2, 200, 6)}
     ops = {}
     for profile in ("scaled", "fixed"):
-        model = sound(quantize_graph("m", b.graph(y), data, QuantizeOptions(profile=profile)))  # type: ignore[arg-type]
+        model = sound(quantize_graph("m", b.graph(y), data, QuantizeOptions(profile=profile)))
         assert model.integer is not None
         ops[profile] = model.integer[grid].op
     assert ops == {"scaled": "dense", "fixed": "table"}

@@ -7,11 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gatewright.compiler.floatgraph.interpreter import execute
 from gatewright.compiler.integer.layers import Conv2d, Dense
 from gatewright.compiler.quantize import QuantizeOptions, quantize_graph
 from tests.quantize.graphs import Builder, normal
-from tests.quantize.run import integers, sound
+from tests.quantize.run import floats, integers, sound
 
 PROFILES = ("scaled", "fixed")
 
@@ -30,7 +29,7 @@ def check_within_bound(builder: Builder, result: str, options: QuantizeOptions, 
     q = integers(model, {"x": x})
     kind = model.integer.inputs[0].output
     real_x = ((q["x"].astype(np.float64) - kind.zero_point) * kind.scale).astype(np.float32)
-    y = execute(graph, {"x": real_x})["out0"].astype(np.float64)
+    y = floats(graph, {"x": real_x})["out0"].astype(np.float64)
     ours = (q[result].astype(np.float64) - layer.output.zero_point) * layer.output.scale
     low, high = ((c - layer.output.zero_point) * layer.output.scale for c in layer.clamp)
     real_w = builder.constants[next(n.inputs[1] for n in builder.nodes if n.op in ("nn.conv2d", "matmul"))]
@@ -134,6 +133,6 @@ def test_conv1d_is_a_convolution_of_height_one() -> None:
     assert model.integer is not None
     assert [layer.op for layer in model.integer] == ["input", "reshape", "conv2d", "reshape"]
     q, kind = integers(model, {"x": data})[y], model.integer[y].output
-    real = execute(b.graph(y), {"x": data})["out0"]
+    real = floats(b.graph(y), {"x": data})["out0"]
     noise = np.mean(((q.astype(float) - kind.zero_point) * kind.scale - real) ** 2)
     assert noise < 1e-3 * np.mean(real**2)  # 30 dB; 8 bits give about 40

@@ -9,12 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gatewright.compiler.floatgraph.interpreter import execute
 from gatewright.compiler.integer.layers import AvgPool2d, Conv2d, Table
 from gatewright.compiler.quantize import QuantizeOptions, quantize_graph
 from gatewright.compiler.quantize.parameters import Parameters
 from tests.quantize.graphs import Builder, normal
-from tests.quantize.run import integers, sound
+from tests.quantize.run import floats, integers, sound
 
 PROFILES = ("scaled", "fixed")
 
@@ -36,7 +35,7 @@ def steps_apart(builder: Builder, result: str, data: dict[str, np.ndarray], prof
         for layer in model.integer.inputs
     }
     kind = model.integer[result].output
-    y = execute(graph, real)["out0"].astype(np.float64)
+    y = floats(graph, real)["out0"].astype(np.float64)
     inside = np.clip(y / kind.scale + kind.zero_point, kind.qmin, kind.qmax)
     return np.asarray(np.abs(q[result] - inside))
 
@@ -236,7 +235,7 @@ def test_unfoldable_factors_and_offsets_are_a_depthwise_convolution(
     assert [layer.op for layer in model.integer][2:-1] == ops
     assert next(layer for layer in model.integer if isinstance(layer, Conv2d)).weight.shape[1:] == (1, 1, 1)
     kind, q = model.integer[shifted].output, integers(model, data)[shifted]
-    real = execute(b.graph(shifted), data)["out0"]
+    real = floats(b.graph(shifted), data)["out0"]
     noise = np.mean(((q.astype(np.float64) - kind.zero_point) * kind.scale - real) ** 2)
     assert noise < 2e-3 * np.mean(real**2)  # 27 dB; 8 bits with clipping give 30 to 40
     assert kind.shape == shape

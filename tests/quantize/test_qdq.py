@@ -8,11 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gatewright.compiler.errors import QuantizeError
-from gatewright.compiler.floatgraph.interpreter import execute
 from gatewright.compiler.integer.layers import Conv2d, Dense
 from gatewright.compiler.quantize import QuantizeOptions, quantize_graph
 from tests.quantize.graphs import Builder, normal
-from tests.quantize.run import integers, outputs, sound
+from tests.quantize.run import floats, integers, outputs, sound
 
 
 def held(
@@ -54,7 +53,7 @@ def test_a_quantized_convolution_is_exact_up_to_ties(
     graph = b.graph(q)
     model = sound(quantize_graph("m", graph, None, QuantizeOptions()))
     data = {"x": rng.integers(info.min, info.max + 1, (4, 4, 6, 6)).astype(dtype)}
-    ours, theirs = outputs(model, data)["out0"], execute(graph, data)["out0"]
+    ours, theirs = outputs(model, data)["out0"], floats(graph, data)["out0"]
     assert ours.dtype == theirs.dtype == np.dtype(dtype)
     apart = np.abs(ours.astype(int) - theirs.astype(int))
     assert apart.max() <= 1
@@ -92,7 +91,7 @@ def test_float_work_after_the_last_integer_tensor_keeps_its_own_quantize_node() 
         -3,
     )
     data = {"x": rng.integers(-128, 128, (64, 8)).astype(np.int8)}
-    apart = np.abs(outputs(model, data)["out0"].astype(int) - execute(graph, data)["out0"].astype(int))
+    apart = np.abs(outputs(model, data)["out0"].astype(int) - floats(graph, data)["out0"].astype(int))
     assert apart.max() <= 2 and np.mean(apart != 0) < 0.05  # a flipped logit moves probabilities by a step or two
 
 
@@ -122,7 +121,7 @@ def test_moved_integers_keep_their_parameters_and_a_second_quantize_is_a_requant
     assert model.integer is not None
     assert [layer.op for layer in model.integer] == ["input", "transpose", "requantize", "conv2d"]
     data = {"x": rng.integers(-128, 128, (8, 3, 4, 2)).astype(np.int8)}
-    apart = np.abs(outputs(model, data)["out0"].astype(int) - execute(graph, data)["out0"].astype(int))
+    apart = np.abs(outputs(model, data)["out0"].astype(int) - floats(graph, data)["out0"].astype(int))
     assert apart.max() <= 2 and np.mean(apart != 0) < 0.02
 
 
@@ -146,7 +145,7 @@ def test_a_movement_between_two_scales_is_followed_by_a_requantization() -> None
         "dense",
     ]
     data = {"x": rng.integers(-128, 128, (8, 2, 4, 4)).astype(np.int8)}
-    apart = np.abs(outputs(model, data)["out0"].astype(int) - execute(graph, data)["out0"].astype(int))
+    apart = np.abs(outputs(model, data)["out0"].astype(int) - floats(graph, data)["out0"].astype(int))
     assert apart.max() <= 1
 
 

@@ -6,10 +6,9 @@ import numpy as np
 import pytest
 
 from gatewright.compiler.errors import QuantizeError
-from gatewright.compiler.floatgraph.interpreter import execute
 from gatewright.compiler.quantize import QuantizeOptions, quantize_graph
 from tests.quantize.graphs import Builder, normal
-from tests.quantize.run import integers, outputs, sound
+from tests.quantize.run import floats, integers, outputs, sound
 
 
 def test_functions_and_movements_at_the_end_are_the_hosts() -> None:
@@ -24,7 +23,7 @@ def test_functions_and_movements_at_the_end_are_the_hosts() -> None:
     assert [layer.op for layer in model.integer] == ["input", "conv2d", "add"]
     assert [node.op for node in model.tail.nodes] == ["dequantize", "permute_dims", "reshape", "sigmoid"]
     assert model.integer.outputs == (total,)
-    assert np.abs(outputs(model, data)["out0"] - execute(b.graph(y), data)["out0"]).max() < 0.05
+    assert np.abs(outputs(model, data)["out0"] - floats(b.graph(y), data)["out0"]).max() < 0.05
 
 
 def test_decoding_of_boxes_is_the_hosts() -> None:
@@ -43,7 +42,7 @@ def test_decoding_of_boxes_is_the_hosts() -> None:
     model = sound(quantize_graph("m", b.graph(y), data, QuantizeOptions()))
     assert model.integer is not None
     assert [layer.op for layer in model.integer] == ["input", "conv2d"]
-    ours, real = outputs(model, data)["out0"], execute(b.graph(y), data)["out0"]
+    ours, real = outputs(model, data)["out0"], floats(b.graph(y), data)["out0"]
     assert np.sqrt(np.mean((ours - real) ** 2)) < 0.05 * np.sqrt(np.mean(real**2))
 
 
@@ -77,7 +76,7 @@ def test_several_outputs_with_a_shared_tensor_and_an_output_in_the_middle() -> N
     model = sound(quantize_graph("m", graph, data, QuantizeOptions()))
     assert model.integer is not None and model.tail is not None
     assert len(model.integer.outputs) == 3
-    ours, real = outputs(model, data), execute(graph, data)
+    ours, real = outputs(model, data), floats(graph, data)
     assert list(ours) == ["scores", "boxes", "trunk"]
     for name, array in real.items():
         assert ours[name].dtype == np.float32
@@ -113,7 +112,7 @@ def test_sixteen_bit_activations_are_far_closer_than_eight() -> None:
     def error(bits: int) -> float:
         options = QuantizeOptions(activation_bits=bits, multiplier_bits=20)
         model = sound(quantize_graph("m", b.graph(y), data, options))
-        return float(np.mean((outputs(model, data)["out0"] - execute(b.graph(y), data)["out0"]) ** 2))
+        return float(np.mean((outputs(model, data)["out0"] - floats(b.graph(y), data)["out0"]) ** 2))
 
     assert error(16) < error(8) / 2  # the 8-bit weights' own error remains
 
@@ -138,7 +137,7 @@ def test_the_layer_table_tells_ranges_noise_saturation_and_accumulator_widths() 
     data = {"x": normal(2, 64, 2, 4, 4)}
     model = quantize_graph("m", b.graph(y), data, QuantizeOptions())
     rows = {row["layer"]: row for row in model.facts["layers"]}  # type: ignore[attr-defined]
-    real = execute(b.graph(y), data)["out0"]
+    real = floats(b.graph(y), data)["out0"]
     assert rows[y]["op"] == "conv2d"
     assert (rows[y]["min"], rows[y]["max"]) == (float(real.min()), float(real.max()))
     assert 30 < rows[y]["sqnr_db"] < 60
