@@ -6,6 +6,7 @@ the class, a :class:`gatewright.targets.base.Target`. Nothing is imported before
 
 from __future__ import annotations
 
+import difflib
 import functools
 from collections.abc import Mapping
 from importlib.metadata import EntryPoint, entry_points
@@ -52,6 +53,7 @@ def family_class(family: str) -> type[Target]:
             "GW0020",
             family,
             "no such target family",
+            *(f"did you mean {name!r}?" for name in difflib.get_close_matches(family, families(), n=2)),
             f"use one of: {', '.join(families())}",
             "run 'gatewright targets'",
         )

@@ -10,6 +10,7 @@ from typing import Any
 from tvm import ir, relax, target, transform
 
 from gatewright.compiler.floatgraph.graph import TensorSpec
+from gatewright.targets.cpu.features import needed
 from gatewright.targets.cpu.linking import find_linker, link_shared
 from gatewright.targets.cpu.lowering import lowered
 
@@ -42,7 +43,13 @@ def build_library(
     executable.export_library(
         str(directory / LIBRARY), fcompile=lambda output, objects, **_: link_shared(Path(output), objects)
     )
-    metadata = {"library": LIBRARY, "mcpu": mcpu, "inputs": _specs(inputs), "outputs": _specs(outputs)}
+    metadata = {
+        "library": LIBRARY,
+        "mcpu": mcpu,
+        "features": needed(target.codegen.llvm_get_cpu_features(processor)),
+        "inputs": _specs(inputs),
+        "outputs": _specs(outputs),
+    }
     (directory / METADATA).write_text(json.dumps(metadata, indent=2) + "\n", encoding="utf-8")
     (directory / "relax.txt").write_text(module.script() + "\n", encoding="utf-8")
     (directory / "tir.txt").write_text(tir.script() + "\n", encoding="utf-8")

@@ -17,7 +17,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from gatewright.compiler.errors import ToolError, UsageError
+from gatewright.compiler.errors import TargetError, ToolError, UsageError
+from gatewright.targets.cpu.features import absent
 
 __all__ = ["CpuLibrary"]
 
@@ -35,11 +36,18 @@ class CpuLibrary:
         directory: as :meth:`CpuTarget.build` left it.
 
     Raises:
+        TargetError: GW4102 when this machine lacks instructions the library was built with.
         ToolError: GW5103 when the run time is not installed or the library cannot be loaded.
     """
 
     def __init__(self, directory: Path) -> None:
         metadata = json.loads((directory / "cpu.json").read_text(encoding="utf-8"))
+        lacking = absent(metadata["features"])
+        if lacking:  # the first such instruction would kill the process
+            raise TargetError(
+                "GW4102", directory.name, f"built for {metadata['mcpu']}, but this machine lacks {', '.join(lacking)}",
+                "compile for 'cpu', which runs on any machine of this architecture",
+            )  # fmt: skip
         self._main = _open(directory / metadata["library"])
         self._inputs = [_Buffer(**entry) for entry in metadata["inputs"]]
         self._outputs = [str(entry["name"]) for entry in metadata["outputs"]]

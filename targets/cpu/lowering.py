@@ -16,7 +16,7 @@ def inlined(graph: IntegerGraph) -> ir.IRModule:
 
     Our own folding, since TVM's compiles a kernel for every constant expression: over a second for a small network.
     """
-    return FoldConstants()(relax.transform.InlinePrivateFunctions()(emit(graph)))
+    return transform.Sequential([relax.transform.InlinePrivateFunctions(), FoldConstants()])(emit(graph))
 
 
 def lowered(module: ir.IRModule, processor: target.Target) -> ir.IRModule:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import platform
 import subprocess
 import sys
 from pathlib import Path
@@ -11,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gatewright.compiler.errors import ToolError, UsageError
+from gatewright.compiler.errors import TargetError, ToolError, UsageError
 from gatewright.compiler.integer.graph import IntegerGraph
 from gatewright.compiler.integer.layers import Input, Requantize, Reshape
 from gatewright.compiler.integer.reference import Reference
@@ -124,6 +125,14 @@ def test_a_broken_library(folder: Path, tmp_path: Path) -> None:
     (tmp_path / "model.so").write_text("no library")
     with pytest.raises(ToolError, match="GW5103"):
         CpuTarget.load(tmp_path)
+
+
+@pytest.mark.skipif(platform.machine() != "x86_64", reason="names x86 instructions")
+def test_a_library_for_another_processor(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "sse4.2" in json.loads((folder / "cpu.json").read_text())["features"]
+    monkeypatch.setattr("gatewright.targets.cpu.features._machine_flags", lambda: frozenset({"fpu", "pni", "ssse3"}))
+    with pytest.raises(TargetError, match=r"GW4102.*lacks .*sse4.2"):
+        CpuTarget.load(folder)
 
 
 def test_native_and_named_processors(tmp_path: Path) -> None:
