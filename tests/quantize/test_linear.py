@@ -7,8 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gatewright.compiler.floatgraph.graph import Node
+from gatewright.compiler.floatgraph.operators import OPERATORS
 from gatewright.compiler.integer.layers import Conv2d, Dense
+from gatewright.compiler.numeric.convolution import convolve2d
 from gatewright.compiler.quantize import QuantizeOptions, quantize_graph
+from gatewright.compiler.quantize.lower.transposed import phases
 from tests.quantize.graphs import Builder, normal
 from tests.quantize.run import floats, integers, sound
 
@@ -136,3 +140,49 @@ def test_conv1d_is_a_convolution_of_height_one() -> None:
     real = floats(b.graph(y), {"x": data})["out0"]
     noise = np.mean(((q.astype(float) - kind.zero_point) * kind.scale - real) ** 2)
     assert noise < 1e-3 * np.mean(real**2)  # 30 dB; 8 bits give about 40
+
+
+@given(st.integers(0, 1 << 16), st.sampled_from(PROFILES), st.integers(1, 3), st.integers(1, 2), st.integers(1, 4),
+       st.integers(0, 1), st.integers(0, 1), st.sampled_from([1, 2]), st.integers(1, 2))  # fmt: skip
+def test_transposed_convolution_is_exact(
+    seed: int, profile: str, sy: int, sx: int, kernel: int, pad: int, extra: int, groups: int, dilation: int
+) -> None:
+    """Phases, interleaving and cropping move no value: the same integers as the float operator on the integers."""
+    pad, extra = min(pad, dilation * (kernel - 1)), min(extra, sy - 1)
+    b = Builder()
+    x = b.input("x", 1, 4, 3, 5)
+    weight = b.constant(normal(seed, 4, 6 // groups, kernel, kernel))
+    y = b.node("nn.conv2d_transpose", x, weight, strides=(sy, sx), padding=(pad,) * 4, dilation=(dilation,) * 2,
+               output_padding=(extra, 0), groups=groups)  # fmt: skip
+    y = b.node("nn.relu", b.node("add", y, b.constant(normal(seed + 1, 1, 6, 1, 1))))
+    data = {"x": normal(seed + 2, 4, 4, 3, 5)}
+    options = QuantizeOptions(profile=profile, calibration="minmax", bias_correction=False)  # type: ignore[arg-type]
+    model = sound(quantize_graph("m", b.graph(y), data, options))
+    assert model.integer is not None
+    q = integers(model, data)
+    kind = model.integer.inputs[0].output
+    conv = next(layer for layer in model.integer if isinstance(layer, Conv2d))
+    real = floats(b.graph(y), {"x": ((q["x"].astype(np.float64) - kind.zero_point) * kind.scale).astype(np.float32)})
+    out = model.integer[y].output
+    w = np.abs(conv.weight_scale).max() / 2 if profile == "scaled" else np.abs(conv.weight_scale).max() * 2
+    reach = np.abs(data["x"]).max() * 1.1 * (4 // groups) * kernel**2 * w
+    bound = out.scale / 2 + reach + kind.scale * w
+    assert (
+        np.abs((q[y].astype(np.float64) - out.zero_point) * out.scale - real["out0"]).max() <= bound * 1.01 + out.scale
+    )
+
+
+def test_phases_gather_what_a_transposed_convolution_scatters() -> None:
+    """On integers, where nothing rounds: equality with the float operator, for every stride and kernel."""
+    rng = np.random.default_rng(0)
+    for sy, sx, kh, kw in [(1, 1, 3, 2), (2, 2, 2, 2), (2, 3, 3, 5), (3, 2, 1, 4)]:
+        x = rng.integers(-9, 9, (1, 2, 4, 3)).astype(np.float64)
+        kernel = rng.integers(-9, 9, (2, 3, kh, kw)).astype(np.float64)
+        node = Node("y", "nn.conv2d_transpose", (), {"strides": (sy, sx), "padding": (0, 0, 0, 0), "dilation": (1, 1),
+                                                    "output_padding": (0, 0), "groups": 1}, (), "float64")  # fmt: skip
+        expected = OPERATORS["nn.conv2d_transpose"](node, x, kernel)
+        w = phases(np.swapaxes(kernel, 0, 1), (sy, sx))
+        th, tw = w.shape[2:]
+        y = convolve2d(x, w, padding=(th - 1, tw - 1, th - 1, tw - 1)).reshape(1, 3, sy, sx, 4 + th - 1, 3 + tw - 1)
+        y = y.transpose(0, 1, 4, 2, 5, 3).reshape(1, 3, (4 + th - 1) * sy, (3 + tw - 1) * sx)
+        assert np.array_equal(y[:, :, : expected.shape[2], : expected.shape[3]], expected)

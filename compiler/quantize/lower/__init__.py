@@ -23,6 +23,7 @@ from gatewright.compiler.quantize.lower.movement import (
     lower_slice,
 )
 from gatewright.compiler.quantize.lower.pooling import lower_avg_pool2d, lower_max_pool2d
+from gatewright.compiler.quantize.lower.transposed import lower_conv2d_transpose
 from gatewright.compiler.quantize.lower.unary import lower_clip, lower_table
 from gatewright.compiler.quantize.region import Region
 
@@ -31,6 +32,7 @@ __all__ = ["LOWERINGS", "Lowering", "lower"]
 LOWERINGS: Mapping[str, Callable[[Block, Lowering], None]] = {
     "conv2d": lower_conv2d,
     "conv1d": lower_conv1d,
+    "conv2d_transpose": lower_conv2d_transpose,
     "dense": lower_dense,
     "scale": lower_scale,
     "add": lower_add,
