@@ -18,7 +18,7 @@ from gatewright.compiler.model import ImportedModel
 __all__ = ["read"]
 
 # What Relax calls a binding when nobody named it, and what passes make of that.
-_AUTOMATIC = re.compile(r"(lv|gv)\d*(_(transposed|scale|flat|weight))?")
+_AUTOMATIC = re.compile(r"(lv|gv)\d*(_(transposed|scale|flat|weight|data))?")
 
 _Value = str | tuple["_Value", ...]
 """A value while reading: the name of a tensor, or a tuple of values."""

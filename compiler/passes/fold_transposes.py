@@ -27,7 +27,7 @@ class FoldTransposes:
 
         lv1 = permute_dims(x, (0, 2, 3, 1))
         lv2 = reshape(lv1, (1, 64))               lv2 = reshape(x, (1, 64))
-        lv3 = matmul(lv2, w)                ->    lv3 = matmul(lv2, w[order])
+        lv3 = matmul(lv2, w)                ->    lv3 = matmul(lv2, w[order])      (lv2 dequantized or not)
 
         lv1 = dequantize(w, s, z)                 lv2 = dequantize(permute(w), s, z)
         lv2 = permute_dims(lv1, (1, 0))     ->
@@ -89,7 +89,10 @@ def _reshape(scope: Scope, call: relax.Call) -> relax.Expr | None:
 
 
 def _matmul(scope: Scope, call: relax.Call) -> relax.Expr | None:
-    flat = scope.definition(call.args[0], "reshape")
+    stored = scope.definition(call.args[0], "dequantize")
+    if stored is not None and _is_per_axis(stored):
+        return None
+    flat = scope.definition(call.args[0] if stored is None else stored.args[0], "reshape")
     moved = None if flat is None else scope.definition(flat.args[0], "permute_dims")
     if flat is None or moved is None:
         return None
@@ -104,7 +107,13 @@ def _matmul(scope: Scope, call: relax.Call) -> relax.Expr | None:
     if weight is None:
         return None
     x = scope.emit(relax.op.reshape(moved.args[0], shape_of(flat)), f"{scope.name}_flat")
+    if stored is not None:
+        x = scope.emit(remake(stored, x), f"{scope.name}_data")
     return remake(call, x, weight)
+
+
+def _is_per_axis(call: relax.Call) -> bool:
+    return any(len(shape_of(parameter)) > 0 and shape_of(parameter) != (1,) for parameter in call.args[1:])
 
 
 def _reordered(scope: Scope, weight: relax.Expr, order: npt.NDArray[np.intp]) -> relax.Expr | None:

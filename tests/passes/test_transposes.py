@@ -135,6 +135,15 @@ def test_transpose_before_flatten_orders_the_weight(axes: tuple[int, ...], quant
     assert ops(after) == ["dequantize"] * quantized + ["reshape", "matmul"]
 
 
+def test_transpose_before_a_quantized_flatten_orders_the_weight() -> None:
+    def body(emit: Any, q: Any) -> Any:
+        flat = emit(op.reshape(emit(op.permute_dims(q, (0, 2, 3, 1))), (2, 60)))
+        x = emit(op.dequantize(flat, scalar(0.5), scalar(3, "int8"), axis=1))
+        return emit(op.matmul(x, const(60, 7)))
+
+    assert ops(apply(FoldTransposes(), make(body, ((2, 3, 4, 5), "int8")))) == ["reshape", "dequantize", "matmul"]
+
+
 def test_a_transpose_of_the_batch_is_not_folded() -> None:
     def body(emit: Any, x: Any) -> Any:
         flat = emit(op.reshape(emit(op.permute_dims(x, (1, 0, 2))), (3, 8)))

@@ -90,6 +90,10 @@ def _matmul(node: Node, a: Array, b: Array) -> Array:
     return np.asarray(np.matmul(a, b))
 
 
+def _einsum(node: Node, *operands: Array) -> Array:
+    return np.asarray(np.einsum(str(node.attributes["subscripts"]), *operands, optimize=True))
+
+
 def _batch_norm(node: Node, x: Array, gamma: Array, beta: Array, mean: Array, variance: Array) -> Array:
     """Inference form: ``(x - mean) / sqrt(variance + epsilon) * gamma + beta`` along ``axis``."""
     if node.attributes.get("training"):
@@ -157,7 +161,7 @@ def _dropout(node: Node, x: Array) -> Array:
 
 NEURAL: Mapping[str, Operator] = {
     "nn.conv1d": _conv1d, "nn.conv2d": _conv2d, "nn.conv1d_transpose": _conv1d_transpose,
-    "nn.conv2d_transpose": _conv2d_transpose, "matmul": _matmul, "nn.batch_norm": _batch_norm,
+    "nn.conv2d_transpose": _conv2d_transpose, "matmul": _matmul, "einsum": _einsum, "nn.batch_norm": _batch_norm,
     "nn.layer_norm": _layer_norm, "nn.group_norm": _group_norm, "nn.instance_norm": _instance_norm,
     "nn.rms_norm": _rms_norm, "nn.softmax": _softmax, "nn.log_softmax": _log_softmax, "nn.dropout": _dropout,
 }  # fmt: skip
