@@ -63,11 +63,11 @@ def load(directory: Path) -> IntegerLibrary:
     return cast(IntegerLibrary, csim.load(directory / PROJECT))
 
 
-def read_measured(directory: Path) -> Mapping[str, float] | None:
-    """What synthesis measured in a build, by the name of the total; None when it did not run."""
+def read_measured(directory: Path) -> Mapping[str, float]:
+    """What synthesis measured in a build, by the name of the total; empty when it did not run."""
     path = directory / MEASURED
     if not path.is_file():
-        return None
+        return {}
     found: dict[str, float] = json.loads(path.read_text("utf-8"))
     return found
 
@@ -135,6 +135,11 @@ def _readme(plan: BuildPlan, estimate: Estimate, status: Mapping[str, Any]) -> s
     template = files("gatewright.targets.xilinx").joinpath("README.md.j2").read_text("utf-8")
     environment = jinja2.Environment(undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     text: str = environment.from_string(template).render(
-        plan=plan, settings=plan.settings, totals=estimate.totals, status=status, project=PROJECT
+        plan=plan,
+        settings=plan.settings,
+        totals=estimate.totals,
+        status=status,
+        project=PROJECT,
+        measured=any(figure.measured is not None for figure in estimate.totals.values()),
     )
     return text

@@ -61,8 +61,8 @@ def make_estimate(plan: BuildPlan, measured: Mapping[str, float] | None = None) 
     settings = plan.settings
     found = measured or {}
 
-    def figure(name: str, value: float, unit: str, model: str) -> Figure:
-        return Figure(value, unit, model, error_text(name), found.get(name))
+    def figure(name: str, value: float, unit: str, model: str, error_of: str = "") -> Figure:
+        return Figure(value, unit, model, error_text(error_of or name), found.get(name))
 
     clock_mhz = float(settings["clock_mhz"])
     interval, latency = int(settings["interval_cycles"]), int(settings["latency_cycles"])
@@ -70,9 +70,9 @@ def make_estimate(plan: BuildPlan, measured: Mapping[str, float] | None = None) 
         "latency_cycles": figure("latency_cycles", latency, "cycles", "dataflow"),
         "interval_cycles": figure("interval_cycles", interval, "cycles", "dataflow"),
         "clock_mhz": Figure(clock_mhz, "MHz", "set", "a target, not checked without synthesis", found.get("clock_mhz")),
-        "latency_us": figure("latency_cycles", round(latency / clock_mhz, 4), "us", "dataflow"),
+        "latency_us": figure("latency_us", round(latency / clock_mhz, 4), "us", "dataflow", "latency_cycles"),
         "inferences_per_second": figure(
-            "interval_cycles", round(1e6 * clock_mhz / max(1, interval), 2), "1/s", "dataflow"
+            "inferences_per_second", round(1e6 * clock_mhz / max(1, interval), 2), "1/s", "dataflow", "interval_cycles"
         ),
         **{
             name: figure(name, int(settings["resources"][name]), unit, _RESOURCE_MODEL[name])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -54,9 +55,9 @@ class XilinxTarget(Target):
     @classmethod
     def options(cls) -> Mapping[str, str]:
         """Option name -> what it does, for ``gatewright targets xilinx``."""
-        lines = [line.strip() for line in (XilinxOptions.__doc__ or "").partition("Attributes:")[2].splitlines()]
-        pairs = (line.partition(": ") for line in lines if line)
-        return {name: text for name, found, text in pairs if found}
+        section = (XilinxOptions.__doc__ or "").partition("Attributes:")[2]
+        entries = re.findall(r"^ {8}(\w+): (.*(?:\n {12,}.*)*)", section, re.MULTILINE)
+        return {name: " ".join(text.split()).replace("``", "") for name, text in entries}
 
     def check(self, model: QuantizedModel) -> list[Finding]:
         """Every layer the target cannot place, all at once."""
@@ -84,15 +85,15 @@ class XilinxTarget(Target):
         build(plan, directory)
 
     @classmethod
+    def measured(cls, directory: Path) -> Mapping[str, float]:
+        """What synthesis measured in a build, by the name of the total."""
+        from gatewright.targets.xilinx.building import read_measured
+
+        return read_measured(directory)
+
+    @classmethod
     def load(cls, directory: Path) -> IntegerLibrary:
         """The compiled C simulation of a built artefact."""
         from gatewright.targets.xilinx.building import load
 
         return load(directory)
-
-    @classmethod
-    def measured(cls, directory: Path) -> Mapping[str, float]:
-        """What synthesis reported, where it ran."""
-        from gatewright.targets.xilinx.building import read_measured
-
-        return read_measured(directory) or {}

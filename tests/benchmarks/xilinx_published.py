@@ -4,9 +4,9 @@
     python tests/benchmarks/xilinx_published.py --update   rewrites targets/xilinx/accuracy.toml first
 
 First table: the models on published designs (targets/xilinx/published.toml). Second table: the four MLPerf Tiny models
-planned here for ZCU104, Pynq-Z2 and Arty A7-100T beside the FPGA results submitted to MLPerf Tiny; the submitted networks
-are smaller ones for the same task, so the second table compares tasks, not designs. It needs the shared models
-(GATEWRIGHT_MODELS).
+planned here for ZCU104, Pynq-Z2 and Arty A7-100T beside the FPGA results submitted to MLPerf Tiny; most submitted
+networks are smaller ones for the same task, so the second table compares tasks, not designs. It needs the shared
+models (GATEWRIGHT_MODELS).
 """
 
 from __future__ import annotations
