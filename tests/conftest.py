@@ -9,6 +9,11 @@ from pathlib import Path
 import hypothesis
 import pytest
 
+# Read when an array library is loaded, so before that, and inherited by the commands tests start: with several test
+# processes on few cores, threads that wait for each other cost far more than they bring.
+for _variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "TVM_NUM_THREADS"):
+    os.environ.setdefault(_variable, "1")
+
 ROOT = Path(__file__).resolve().parent.parent
 GOLDEN = ROOT / "tests" / "golden"
 
