@@ -18,7 +18,7 @@ from gatewright.compiler.integer.tensor import IntArray
 from gatewright.hls.exact import exact_type
 from gatewright.hls.layout import Positions, Wire, canonical_index, canonical_shape
 
-__all__ = ["MAX_READERS", "Builder", "binary_point"]
+__all__ = ["MAX_READERS", "Builder", "binary_point", "product_type"]
 
 _RESERVED = frozenset(
     re.findall(
@@ -60,12 +60,10 @@ def _reduced(multiplier: IntArray, shift: IntArray) -> tuple[IntArray, IntArray]
     return multiplier >> common, shift - common
 
 
-def _product(x: Interval, multiplier: int, shift: int, magnitude: int) -> tuple[dict[str, str], int]:
-    """Typedef of x * M + half, and the width of M."""
-    half = (1 << shift) >> 1
-    bound = min(magnitude, x.magnitude * multiplier + half)
-    # 2 * half too: the kernel makes half from 1 << shift.
-    return {"product_t": exact_type(Interval(-bound - 1, max(bound, 2 * half, 1)))}, max(1, multiplier.bit_length())
+def product_type(magnitude: int, shift: int, clamp: Interval) -> str:
+    """Type of ``acc * M + half`` with |...| <= magnitude; the bounds of the clamp and 2 * half (the kernel makes half
+    from 1 << shift) fit too."""
+    return exact_type(Interval(-magnitude - 1, max(magnitude, 1 << shift)).hull(*clamp))
 
 
 class Builder:
@@ -220,7 +218,8 @@ class Builder:
             m, n = int(multiplier.flat[0]), int(shift.flat[0])
             return self.rescale(layer, suffix, x, out, clamp, m, n, magnitude)
         m_all, n_all = _reduced(multiplier.ravel().astype(np.int64), shift.ravel().astype(np.int64))
-        typedefs, bits = _product(x.interval, int(m_all.max()), int(n_all.max()), magnitude)
+        greatest, shifts = int(m_all.max()), int(n_all.max())
+        bound = min(magnitude, x.interval.magnitude * greatest + ((1 << shifts) >> 1))
         return self.custom(
             layer, suffix, "GatewrightRequantize", [x], replace(out, interval=clamp),
             f"clamp((x * M + half) >> n, {clamp.low}, {clamp.high})",
@@ -228,8 +227,11 @@ class Builder:
                 "n_pixels": x.beats, "n_chan": x.channels, "n_parameters": m_all.size, "index": f"Index::{index}",
                 "low": clamp.low, "high": clamp.high, "offset": 0,
             },
-            typedefs,
-            {"multiplier": (m_all, bits, False), "shift": (n_all, max(1, int(n_all.max()).bit_length()), False)},
+            {"product_t": product_type(bound, shifts, clamp)},
+            {
+                "multiplier": (m_all, max(1, greatest.bit_length()), False),
+                "shift": (n_all, max(1, shifts.bit_length()), False),
+            },
             reuse_factor=self.reuse(layer.name, x.channels),
         )  # fmt: skip
 
@@ -244,7 +246,7 @@ class Builder:
         reduced = _reduced(np.array([multiplier]), np.array([shift]))
         m, n = int(reduced[0][0]), int(reduced[1][0])
         centred = x.interval.shifted(-zero_point)
-        typedefs, bits = _product(centred, m, n, magnitude)
+        bound = min(magnitude, centred.magnitude * m + ((1 << n) >> 1))
         return self.custom(
             layer, suffix, "GatewrightRescale", [x], replace(out, interval=clamp.shifted(offset)),
             f"clamp(((x - {zero_point}) * {m} + half) >> {n}, {clamp.low}, {clamp.high}) + {offset}",
@@ -252,7 +254,11 @@ class Builder:
                 "n_pixels": x.beats, "n_chan": x.channels, "multiplier": m, "shift": n, "zero_point": zero_point,
                 "low": clamp.low, "high": clamp.high, "offset": offset,
             },
-            {"centred_t": exact_type(centred.hull(-1)), "multiplier_t": f"ap_uint<{bits}>", **typedefs},
+            {
+                "centred_t": exact_type(centred.hull(-1)),
+                "multiplier_t": exact_type(Interval(0, m)),
+                "product_t": product_type(bound, n, clamp),
+            },
             reuse_factor=self.reuse(layer.name, x.channels),
         )  # fmt: skip
 

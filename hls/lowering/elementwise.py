@@ -11,7 +11,7 @@ from gatewright.compiler.integer.layers import Add, Concat, Multiply, Requantize
 from gatewright.compiler.integer.semantics import Interval
 from gatewright.hls.exact import exact_type
 from gatewright.hls.layout import Wire, canonical_index, physical_axis
-from gatewright.hls.lowering.builder import Builder
+from gatewright.hls.lowering.builder import Builder, product_type
 
 __all__ = ["add", "concat", "multiply", "requantize", "table"]
 
@@ -29,7 +29,6 @@ def add(builder: Builder, layer: Add) -> Wire:
     for i in range(1, len(wires)):
         last = i == len(wires) - 1
         factors = Interval(min(weight, multipliers[i], -1), max(weight, multipliers[i], 1))
-        magnitude = proof.magnitude + 1
         out = replace(
             total,
             interval=clamp if last else proof.accumulator,
@@ -46,7 +45,7 @@ def add(builder: Builder, layer: Add) -> Wire:
             },
             {
                 "multiplier_t": exact_type(factors),
-                "product_t": exact_type(Interval(-magnitude, max(magnitude, 1 << layer.shift))),
+                "product_t": product_type(proof.magnitude, layer.shift, clamp),
             },
             reuse_factor=builder.reuse(layer.name, total.channels),
         )  # fmt: skip
@@ -58,7 +57,7 @@ def multiply(builder: Builder, layer: Multiply) -> Wire:
     """``clamp((a * b * M + half) >> n)``."""
     a, b = builder.aligned(layer)
     clamp = Interval(*layer.clamp).shifted(-layer.output.zero_point)
-    magnitude = builder.proofs[layer.name].magnitude + 1
+    magnitude = builder.proofs[layer.name].magnitude
     return builder.custom(
         layer, "", "GatewrightMultiply", [a, b],
         replace(a, interval=clamp, fraction=builder.fraction(layer), logical=layer.output.shape),
@@ -69,7 +68,7 @@ def multiply(builder: Builder, layer: Multiply) -> Wire:
         },
         {
             "multiplier_t": exact_type(Interval(-1, 1).hull(layer.multiplier)),
-            "product_t": exact_type(Interval(-magnitude, max(magnitude, 1 << layer.shift))),
+            "product_t": product_type(magnitude, layer.shift, clamp),
         },
         reuse_factor=builder.reuse(layer.name, a.channels),
     )  # fmt: skip
