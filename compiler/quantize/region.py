@@ -87,15 +87,20 @@ def _refuse_heavy(blocks: Sequence[Block], host: Mapping[str, str]) -> None:
             forced.setdefault(host[block.name], []).append(block.name)
     if not forced:
         return
-    cause, layers = next(iter(forced.items()))
-    more = f"; {len(forced) - 1} more operators do the same: {', '.join(list(forced)[1:])}" if len(forced) > 1 else ""
-    raise QuantizeError(
-        "GW3302",
-        cause,
-        f"{by_name[cause].reason}, and {', '.join(layers[:3])}{' ...' if len(layers) > 3 else ''} depends on it{more}",
-        "compile with --profile float",
-        "replace the operator in the model, or cut the model in front of it",
-    )
+    actions = ("compile with --profile float", "replace the operator in the model, or cut the model in front of it")
+    findings = [
+        QuantizeError(
+            "GW3302",
+            cause,
+            f"{by_name[cause].reason}, and {', '.join(layers[:3])}{' ...' if len(layers) > 3 else ''} depends on it",
+            *actions,
+        )
+        for cause, layers in forced.items()
+    ]
+    if len(findings) == 1:
+        raise findings[0]
+    reason = f"{len(findings)} operators in front of convolutions or matrix products have no integer form"
+    raise QuantizeError("GW3302", findings[0].place, reason, *actions, findings=findings)
 
 
 def _needed(blocks: Sequence[Block], outputs: set[str]) -> tuple[Block, ...]:

@@ -66,6 +66,17 @@ def test_a_product_behind_an_operator_without_integer_semantics_is_refused() -> 
     assert "nn.softmax" in caught.value.reason and y in caught.value.reason
 
 
+def test_all_causes_of_a_refusal_come_at_once() -> None:
+    b = Builder()
+    x = b.input("x", 1, 6)
+    causes = [b.node("nn.softmax", b.dense(x, normal(i, 6, 4)), axis=-1) for i in range(2)]
+    y = b.node("add", *(b.dense(cause, normal(3, 4, 2)) for cause in causes))
+    with pytest.raises(QuantizeError) as caught:
+        quantize_graph("m", b.graph(y), {"x": normal(2, 4, 6)}, QuantizeOptions())
+    assert caught.value.code == "GW3302"
+    assert [finding.place for finding in caught.value.findings] == causes
+
+
 def test_several_outputs_with_a_shared_tensor_and_an_output_in_the_middle() -> None:
     b = Builder()
     trunk = b.node("nn.relu", b.conv(b.input("x", 1, 3, 6, 6), normal(0, 4, 3, 3, 3), normal(1, 4)))

@@ -34,7 +34,7 @@ class Histogram:
 
     def add(self, x: npt.NDArray[np.generic]) -> None:
         """Count the finite values of ``x``."""
-        values = np.asarray(x, np.float64).ravel()
+        values = np.asarray(x, np.float32 if x.dtype == np.float32 else np.float64).ravel()
         if not values.size:
             return
         low, high = float(values.min()), float(values.max())
@@ -44,8 +44,14 @@ class Histogram:
         if self._exponent is None:  # nothing but zeros so far
             self.counts[_HALF] += values.size
             return
-        index = np.floor(np.ldexp(values, 12 - self._exponent)).astype(np.int64) + _HALF
-        self.counts += np.bincount(np.minimum(index, 2 * _HALF - 1), minlength=2 * _HALF)
+        shift = 12 - self._exponent
+        if abs(shift) < 100:  # a product with a power of two is exact in any type, while it stays a normal number
+            scaled = values * values.dtype.type(2.0**shift)
+        else:
+            scaled = np.ldexp(values.astype(np.float64), shift)
+        index = np.floor(scaled, out=scaled).astype(np.intp)
+        index += _HALF
+        self.counts += np.bincount(np.minimum(index, 2 * _HALF - 1, out=index), minlength=2 * _HALF)
 
     def merge(self, other: Histogram) -> None:
         """Add the counts of another histogram."""
