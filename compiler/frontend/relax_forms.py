@@ -70,14 +70,17 @@ def _einsum(inputs: Any, attrs: Mapping[str, Any]) -> Any:
 
 
 def _positive(indices: Any, extents: Any) -> Any:
-    """``indices``, negative ones counted from the end of an axis of ``extents`` (a number, or one per coordinate)."""
-    extents = np.asarray(extents, indices.ty.dtype.dtype)
+    """``indices`` counted from the front of an axis of ``extents`` (a number, or one per coordinate).
+
+    Constant ones are so already. Computed ones are also clamped to the axis: native code would read beside it.
+    """
     if hasattr(indices, "value"):
-        values = _numpy(indices)
-        return relax.const(np.where(values < 0, values + extents, values), indices.ty.dtype.dtype)
-    end = relax.const(extents, indices.ty.dtype.dtype)
-    below = relax.op.less(indices, relax.const(np.zeros((), extents.dtype), indices.ty.dtype.dtype))
-    return relax.op.where(below, relax.op.add(indices, end), indices)
+        return indices
+    dtype = indices.ty.dtype.dtype
+    end = np.asarray(extents, dtype)
+    zero, last = relax.const(np.zeros((), dtype), dtype), relax.const(end - end.dtype.type(1), dtype)
+    turned = relax.op.where(relax.op.less(indices, zero), relax.op.add(indices, relax.const(end, dtype)), indices)
+    return relax.op.minimum(relax.op.maximum(turned, zero), last)
 
 
 def _shape(tensor: Any) -> tuple[int, ...]:

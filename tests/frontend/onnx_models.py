@@ -27,7 +27,7 @@ def build(
     nodes: Sequence[onnx.NodeProto],
     inputs: Mapping[str, Array],
     outputs: Sequence[str],
-    constants: Mapping[str, Array] | None = None,
+    constants: Mapping[str, Any] | None = None,
     opset: int = 17,
     domains: Sequence[str] = (),
 ) -> onnx.ModelProto:

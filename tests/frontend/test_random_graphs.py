@@ -22,7 +22,7 @@ SEEDS = st.integers(0, 2**32 - 1)
 
 
 def check(
-    node: onnx.NodeProto, x: Array, opset: int, constants: Mapping[str, Array] | None = None, outputs: int = 1
+    node: onnx.NodeProto, x: Array, opset: int, constants: Mapping[str, Any] | None = None, outputs: int = 1
 ) -> None:
     """One node over x, in the same model twice: ours and the reference's."""
     names = [f"y{i}" for i in range(outputs)]
@@ -251,7 +251,9 @@ def test_upsample(data: st.DataObject, opset: int, seed: int) -> None:
     if opset < 9:
         check(helper.make_node("Upsample", ["x"], [], scales=scales, mode="nearest"), x, opset)
     else:
-        check(helper.make_node("Upsample", ["x", "s"], [], mode="nearest"), x, opset, {"s": np.float32(scales)})
+        check(
+            helper.make_node("Upsample", ["x", "s"], [], mode="nearest"), x, opset, {"s": np.array(scales, np.float32)}
+        )
 
 
 REDUCTIONS = ["L1", "L2", "LogSumExp", "Max", "Mean", "Min", "Prod", "Sum", "SumSquare"]

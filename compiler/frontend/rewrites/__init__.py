@@ -13,6 +13,7 @@ from gatewright.compiler.frontend.rewrites import (
     constants,
     dynamic,
     elementary,
+    indices,
     microsoft,
     old_forms,
     qdq,
@@ -29,7 +30,7 @@ Rewrite = Callable[[Node, Scope], "Sequence[Node] | None"]
 
 def _collected() -> Mapping[tuple[str, str], tuple[Rewrite, ...]]:
     collected: dict[tuple[str, str], tuple[Rewrite, ...]] = {}
-    for module in (constants, old_forms, windows, resize, qdq, qlinear, microsoft, dynamic, elementary):
+    for module in (constants, old_forms, windows, resize, qdq, qlinear, microsoft, dynamic, elementary, indices):
         for key, rewrite in module.RULES.items():
             collected[key] = (*collected.get(key, ()), rewrite)
     return collected
