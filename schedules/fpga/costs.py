@@ -139,7 +139,8 @@ def _resource(kernel: Kernel, reuse_factor: int, dsp: Dsp) -> Resources:
     """A loop of reuse_factor turns: weights in a ROM as wide as the multipliers, operands selected by multiplexers."""
     a, w, acc = kernel.data_bits, kernel.weight_bits, kernel.accumulator_bits
     count = multipliers(kernel, "resource", reuse_factor)
-    wide = reuse_factor > kernel.n_in  # one multiplier serves several outputs: their accumulators are selected
+    # one multiplier serves several outputs: their accumulators are selected
+    wide = reuse_factor > (1 if kernel.kind == "depthwise" else kernel.n_in)
     logic = 500 + 0.6 * a * kernel.n_in + acc * kernel.n_out * (6 if wide else 1)
     if not wide:
         logic += count * acc  # every multiplier adds to an accumulator of its own
@@ -152,10 +153,10 @@ def _resource(kernel: Kernel, reuse_factor: int, dsp: Dsp) -> Resources:
         parts.append(_fabric(count * w * math.ceil(reuse_factor / _ROM_LUT_BITS)))
     else:
         parts.append(_memory(reuse_factor, count * w))
-    if wide and reuse_factor > 1:
-        # the table of output indices, outidx[reuse_factor] (nnet_dense_resource.h)
-        outputs = max(2, reuse_factor // kernel.n_in)
-        parts.append(_memory(reuse_factor, math.ceil(math.log2(outputs))))
+    if wide:
+        # the table of output indices, outidx[reuse_factor] (nnet_dense_resource.h, nnet_depthwise_product.h)
+        outputs = kernel.n_out if kernel.kind == "depthwise" else reuse_factor // kernel.n_in
+        parts.append(_memory(reuse_factor, math.ceil(math.log2(max(2, outputs)))))
     return total(parts)
 
 

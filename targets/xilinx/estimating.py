@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import cache
 from importlib.resources import files
 from typing import Any
@@ -11,7 +12,7 @@ from typing import Any
 from gatewright.schedules.fpga import costs, cycles
 from gatewright.targets.base import BuildPlan, Estimate, Figure, LayerEstimate
 
-__all__ = ["error_text", "make_estimate", "models"]
+__all__ = ["error_text", "largest_overestimate", "make_estimate", "models"]
 
 _RESOURCES = {
     "lut": "LUT",
@@ -45,15 +46,19 @@ def models() -> Mapping[str, str]:
 
 
 @cache
-def _errors() -> Mapping[str, str]:
-    text = files("gatewright.targets.xilinx").joinpath("accuracy.toml").read_text("utf-8")
-    table = tomllib.loads(text)
-    return {name: str(value) for name, value in table["error"].items()}
+def _accuracy() -> Mapping[str, Any]:
+    return tomllib.loads(files("gatewright.targets.xilinx").joinpath("accuracy.toml").read_text("utf-8"))
 
 
 def error_text(figure: str) -> str:
     """The measured error of the model behind ``figure``, over the designs of published.toml, or ``unmeasured``."""
-    return _errors().get(figure, "unmeasured")
+    return str(_accuracy()["error"].get(figure, "unmeasured"))
+
+
+def largest_overestimate(figure: str) -> float:
+    """How much too high ``figure`` has been at most, over the designs of published.toml: 0.3 is 30 %."""
+    errors = [float(row["error_percent"]) for row in _accuracy()["row"] if row["figure"] == figure]
+    return max([0.0, *errors]) / 100
 
 
 def make_estimate(plan: BuildPlan, measured: Mapping[str, float] | None = None) -> Estimate:
@@ -79,6 +84,9 @@ def make_estimate(plan: BuildPlan, measured: Mapping[str, float] | None = None) 
             for name, unit in _RESOURCES.items()
         },
     }
+    if settings["warnings"]:
+        doubted = totals["lut"]
+        totals["lut"] = replace(doubted, error="; ".join([doubted.error, *settings["warnings"]]))
     layers = tuple(LayerEstimate(row["layer"], row["op"], _layer(row)) for row in plan.layers)
     return Estimate(plan.target, totals, layers, models())
 

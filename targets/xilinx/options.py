@@ -31,8 +31,8 @@ class XilinxOptions(BaseModel):
         strategy: of every product, or by layer name; absent: chosen.
         reuse_factor: of every product (the closest hls4ml accepts), or by layer name (exactly); absent: chosen.
         clock_mhz: target clock; absent: the board's or device's.
-        utilisation: share of every resource the design may take; ``auto``: 0.8, and where nothing fits that, all of
-            it with a warning.
+        utilisation: share of every resource the design may take; ``auto``: 0.8, and where nothing fits that, the
+            least share something fits into, with a warning.
         csim: compile the C simulation with g++: ``auto`` only warns where g++ is missing.
         synth: run the vendor's tools in the built project and measure.
         vsynth: with synth, logic synthesis too.

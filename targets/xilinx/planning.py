@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from dataclasses import asdict
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
 from typing import Any
 
 from gatewright.compiler.errors import ConstraintError, TargetError, UsageError
@@ -20,6 +20,7 @@ from gatewright.schedules.fpga.resources import Resources, total
 from gatewright.targets.base import BuildPlan
 from gatewright.targets.xilinx.check import choose_io_type
 from gatewright.targets.xilinx.database import Site, boards
+from gatewright.targets.xilinx.estimating import largest_overestimate
 from gatewright.targets.xilinx.options import XilinxOptions
 from gatewright.targets.xilinx.sites import assumed_device
 
@@ -29,6 +30,8 @@ _STRATEGIES: tuple[Strategy, ...] = ("latency", "resource")
 _BACKENDS = {"vitis": "Vitis", "vivado": "Vivado", "vivado_accelerator": "VivadoAccelerator"}
 _SHARES = (0.8, 0.85, 0.9, 0.95, 1.0)
 """Share of the device a design may take: the first one something fits into; routing wants the rest."""
+_DOUBT_STEPS = (0.25, 0.5, 0.75, 1.0)
+"""Parts of the LUT model's largest known overestimate: beyond the device, but not beyond doubt."""
 _RESOURCES = {
     "lut": "LUT",
     "ff": "flip-flops",
@@ -64,16 +67,11 @@ def make_plan(target: str, model: QuantizedModel, site: Site, options: XilinxOpt
     }
     device = assumed_device(site)
     available = Resources(**device.resources.model_dump())
-    shares = _SHARES if options.utilisation == "auto" else (options.utilisation,)
-    folding, share = None, shares[-1]
-    for share in shares:
-        try:
-            folding = fold(possible, available.scaled(share), total(streams.values()))
-            break
-        except DoesNotFit as error:
-            failure = error
-    if folding is None:
-        raise _too_large(failure, described[failure.layer], site, device.name, share, options) from None
+    shares = _shares(options)
+    try:
+        share, folding = _first_that_fits(possible, available, total(streams.values()), shares)
+    except DoesNotFit as error:
+        raise _too_large(error, described[error.layer], site, device.name, shares[-1], options) from None
     clock_mhz = options.clock_mhz or site.clock_mhz
     settings = {
         "part": site.part,
@@ -104,15 +102,49 @@ def make_plan(target: str, model: QuantizedModel, site: Site, options: XilinxOpt
     return BuildPlan(target, graph.digest(), filled, rows, settings, model)
 
 
+def _shares(options: XilinxOptions) -> tuple[float, ...]:
+    """Shares of the device to try, in order."""
+    if options.utilisation != "auto":
+        return (options.utilisation,)
+    return (*_SHARES, *(round(1 + largest_overestimate("lut") * step, 3) for step in _DOUBT_STEPS))
+
+
+def _first_that_fits(
+    possible: Mapping[str, Sequence[Choice]], available: Resources, base: Resources, shares: Sequence[float]
+) -> tuple[float, Folding]:
+    """The first share of the device something fits into, and the folding.
+
+    Raises:
+        DoesNotFit: nothing fits the last one.
+    """
+    failure: DoesNotFit | None = None
+    for share in shares:
+        limit = available.scaled(min(share, 1.0))
+        # Beyond the device only logic is in doubt; DSP slices and block RAMs are counted, not modelled.
+        limit = replace(limit, lut=int(available.lut * share), ff=int(available.ff * share))
+        try:
+            return share, fold(possible, limit, base)
+        except DoesNotFit as error:
+            failure = error
+    assert failure is not None  # there is a share
+    raise failure
+
+
 def _warnings(site: Site, device: str, share: float, shares: tuple[float, ...]) -> list[str]:
     """What the user should know about the numbers."""
     found = []
     if site.device is None:
         found.append(f"gatewright has no resource counts of {site.part}; the folding assumes those of {device}")
-    if share != shares[0]:
+    if share > 1:
         found.append(
-            f"nothing fits in {shares[0]:.0%} of {device}; the smallest folding found is within {share:.0%} by the "
-            "estimate, and may fail to place and route"
+            f"by the estimate the smallest folding takes up to {share:.0%} of the logic of {device}; the estimate has "
+            f"been up to {largest_overestimate('lut'):.0%} too high, so it may fit, or not: synthesize before you rely "
+            "on it, or take a larger part"
+        )
+    elif share != shares[0]:
+        found.append(
+            f"nothing fits in {shares[0]:.0%} of {device}; the folding found takes up to {share:.0%} by the estimate, "
+            "and may fail to place and route"
         )
     return found
 
@@ -196,10 +228,14 @@ def _too_large(
     ]
     if share < 1:
         actions.append("raise xilinx.utilisation: the estimate is not exact")
+    whole = int(getattr(assumed_device(site).resources, error.resource))
+    allowed = f", of which {error.available} may be used" if share < 1 else ""
+    doubt = largest_overestimate("lut") if share > 1 and error.resource == "lut" else 0
+    even_so = f" (the estimate has been up to {doubt:.0%} too high: too large even then)" if doubt else ""
     return ConstraintError(
         "GW4203", place,
-        f"{folded}, the design needs {error.needed} {what}; {device} has {error.available} at "
-        f"{share:.0%} utilisation; most of them are in layer {error.layer!r} ({kernel.op})",
+        f"{folded}, the design needs {error.needed} {what}{even_so}; {device} has {whole}{allowed}; most of them are "
+        f"in layer {error.layer!r} ({kernel.op})",
         *actions,
     )  # fmt: skip
 

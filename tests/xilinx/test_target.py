@@ -131,18 +131,30 @@ def test_one_reuse_factor_for_all_becomes_the_closest_accepted() -> None:
         ({"project_name": "gatewright"}, "the generated code uses this name"),
     ],
 )
-def test_wrong_options(options: dict[str, object], said: str) -> None:
+def test_wrong_options(options: dict[str, Any], said: str) -> None:
     with pytest.raises(UsageError) as caught:
         plan(residual_cnn(), **options)
     assert said in str(caught.value) and caught.value.code == "GW0402"
 
 
-def test_nothing_fits() -> None:
+@pytest.mark.parametrize(
+    ("graph", "said"),
+    [
+        # 2 MiB of weights in 225 KiB of block RAM
+        (mlp((512, 1024, 1024, 512)), ("18 Kbit block RAMs; xc7z007s has 100;", "layer 'fc1' (dense)")),
+        (
+            residual_cnn(48),
+            ("LUT (the estimate has been up to 29% too high: too large even then); xc7z007s has 14400",),
+        ),
+    ],
+    ids=["block RAM", "logic"],
+)
+def test_nothing_fits(graph: IntegerGraph, said: tuple[str, ...]) -> None:
     with pytest.raises(ConstraintError) as caught:
-        plan(mlp((512, 1024, 1024, 512)), "cora-z7-07s")
+        plan(graph, "cora-z7-07s")
     error = caught.value
     assert error.exit_code == ExitCode.CONSTRAINT and error.code == "GW4203"
-    assert "the design needs" in error.reason and "xc7z007s has" in error.reason
+    assert all(text in error.reason for text in said), error.reason
     assert any("larger part" in action for action in error.actions)
 
 
@@ -155,20 +167,18 @@ def test_set_reuse_factors_that_do_not_fit_say_so() -> None:
 
 def test_a_tight_design_comes_with_a_warning() -> None:
     device = target("cora-z7-07s")
-    found = [
-        made
-        for channels in range(14, 24, 2)
-        if (made := _try(device, residual_cnn(channels))) is not None and made.settings["utilisation"] > 0.8
-    ]
-    assert found, "no size between 80 and 100 %"
-    assert "may fail to place and route" in found[0].settings["warnings"][0]
-
-
-def _try(device: XilinxTarget, graph: IntegerGraph) -> BuildPlan | None:
-    try:
-        return device.plan(model_of(graph), {})
-    except ConstraintError:
-        return None
+    made = [device.plan(model_of(residual_cnn(channels)), {}) for channels in (4, 18, 24)]
+    shares = [p.settings["utilisation"] for p in made]
+    assert shares[0] == 0.8 < shares[1] <= 1 < shares[2]
+    assert not made[0].settings["warnings"]
+    assert "may fail to place and route" in made[1].settings["warnings"][0]
+    assert "it may fit, or not" in made[2].settings["warnings"][0]
+    assert "it may fit, or not" in device.estimate(made[2]).totals["lut"].error
+    # only logic is in doubt: what is counted stays within the device
+    assert made[2].settings["resources"]["dsp"] <= made[2].settings["available"]["dsp"]
+    with pytest.raises(ConstraintError) as caught:
+        device.plan(model_of(residual_cnn(24)), {"utilisation": 1})
+    assert caught.value.code == "GW4203"
 
 
 def test_unrolling_beyond_the_limit_is_refused() -> None:
