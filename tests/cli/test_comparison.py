@@ -11,7 +11,7 @@ from gatewright.compiler.verification.model import quality
 
 
 def test_differing_bytes_and_the_first_place() -> None:
-    want = {"a": np.array([[1, 2]], np.int8), "b": np.array([[1, 256, 3]], np.int16)}
+    want: dict[str, np.ndarray] = {"a": np.array([[1, 2]], np.int8), "b": np.array([[1, 256, 3]], np.int16)}
     assert byte_mismatches(0, want, {name: array.copy() for name, array in want.items()}) == (0, 8, None)
     got = {"a": want["a"], "b": np.array([[1, 513, 4]], np.int16)}  # 256 -> 513: both bytes; 3 -> 4: one
     differing, compared, first = byte_mismatches(4, want, got)

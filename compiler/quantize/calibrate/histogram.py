@@ -34,7 +34,7 @@ class Histogram:
 
     def add(self, x: npt.NDArray[np.generic]) -> None:
         """Count the finite values of ``x``."""
-        values = np.asarray(x, np.float32 if x.dtype == np.float32 else np.float64).ravel()
+        values: npt.NDArray[np.floating] = np.asarray(x, np.float32 if x.dtype == np.float32 else np.float64).ravel()
         if not values.size:
             return
         low, high = float(values.min()), float(values.max())
