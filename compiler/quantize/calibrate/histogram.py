@@ -34,7 +34,8 @@ class Histogram:
 
     def add(self, x: npt.NDArray[np.generic]) -> None:
         """Count the finite values of ``x``."""
-        values: npt.NDArray[np.floating] = np.asarray(x, np.float32 if x.dtype == np.float32 else np.float64).ravel()
+        kind: type[np.floating] = np.float32 if x.dtype == np.float32 else np.float64
+        values = np.asarray(x, kind).ravel()
         if not values.size:
             return
         low, high = float(values.min()), float(values.max())
