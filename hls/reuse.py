@@ -27,6 +27,15 @@ def legal_reuse_factors(n_in: int, n_out: int) -> tuple[int, ...]:
     return tuple(d for d in divisors if legal(d))
 
 
-def closest_reuse_factor(n_in: int, n_out: int, wanted: int) -> int:
-    """The legal factor nearest to ``wanted``, the smaller of two as near (hls4ml's own rule)."""
-    return min(legal_reuse_factors(n_in, n_out), key=lambda factor: (abs(factor - wanted), factor))
+def closest_reuse_factor(n_in: int, n_out: int, wanted: int, limit: int | None = None) -> int:
+    """The legal factor nearest to ``wanted``, the smaller of two as near (hls4ml's own rule).
+
+    Args:
+        n_in: rows of the product.
+        n_out: columns.
+        wanted: the factor asked for.
+        limit: no factor above it. hls4ml's ``io_parallel`` convolution reads past its window, and is wrong without a
+            word, when the factor exceeds n_in (``nnet_conv2d_resource.h``).
+    """
+    factors = [f for f in legal_reuse_factors(n_in, n_out) if limit is None or f <= limit]
+    return min(factors, key=lambda factor: (abs(factor - wanted), factor))

@@ -136,7 +136,8 @@ def _strategy(builder: Builder, layer: Conv2d | Dense, class_name: str, n_in: in
         return "Latency", int(builder.rows.get(layer.name, {}).get("reuse_factor", 1))
     row = builder.rows.get(layer.name, {})
     strategy, reuse = str(row.get("strategy", "resource")).capitalize(), int(row.get("reuse_factor", n_in))
-    return strategy, closest_reuse_factor(n_in, n_out, reuse) if strategy == "Resource" else reuse
+    limit = n_in if class_name == "Conv2D" and not builder.stream else None
+    return strategy, closest_reuse_factor(n_in, n_out, reuse, limit) if strategy == "Resource" else reuse
 
 
 def _finish(builder: Builder, layer: Conv2d | Dense, acc: Wire) -> Wire:
