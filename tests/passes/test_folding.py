@@ -214,3 +214,11 @@ def test_a_window_of_zero_padding_alone_keeps_the_pad() -> None:
         return emit(op.nn.max_pool2d(padded, (2, 2), (1, 1)))
 
     assert ops(apply(FoldPads(), make(body, (1, 1, 3, 3)))) == ["nn.relu", "nn.pad", "nn.max_pool2d"]
+
+
+def test_a_dilated_window_that_skips_the_data_keeps_the_pad() -> None:
+    def body(emit: Any, x: Any) -> Any:
+        padded = emit(op.nn.pad(emit(op.nn.relu(x)), (0, 0, 0, 0, 1, 1, 1, 1)))
+        return emit(op.nn.max_pool2d(padded, (2, 2), (1, 1), dilation=(3, 3)))
+
+    assert "nn.pad" in ops(apply(FoldPads(), make(body, (1, 1, 2, 2))))
