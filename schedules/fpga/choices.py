@@ -33,8 +33,8 @@ def illegal(kernel: Kernel) -> str | None:
     return None
 
 
-def legal_reuse_factors(kernel: Kernel, strategy: Strategy) -> tuple[int, ...]:
-    """Reuse factors hls4ml accepts for ``kernel`` that stay below the unroll limit, ascending."""
+def legal_reuse_factors(kernel: Kernel, strategy: Strategy, io_type: IoType = "io_stream") -> tuple[int, ...]:
+    """Reuse factors hls4ml accepts for ``kernel`` and computes right, below the unroll limit, ascending."""
     if not kernel.foldable:
         return _divisors_of_beat(kernel)
     products = kernel.n_in * kernel.n_out
@@ -43,6 +43,9 @@ def legal_reuse_factors(kernel: Kernel, strategy: Strategy) -> tuple[int, ...]:
         unrolled = kernel.n_in if kernel.kind == "depthwise" else products
         return (1,) if unrolled <= UNROLL_LIMIT else ()
     valid = accepted_reuse_factors(kernel.n_in, kernel.n_out)
+    if io_type == "io_parallel" and kernel.kind != "dense":
+        # the array convolution reads past its window above n_in (nnet_conv2d_resource.h); depthwise has no such kernel
+        valid = tuple(rf for rf in valid if rf <= kernel.n_in and kernel.kind != "depthwise")
     if kernel.kind == "depthwise":
         # the depthwise kernels loop over n_in products, not n_in x n_out (nnet_depthwise_product.h)
         valid = tuple(rf for rf in valid if rf <= kernel.n_in and kernel.n_in % rf == 0)
@@ -74,7 +77,7 @@ def choices(
     for candidate in strategies:
         if strategy is not None and kernel.foldable and candidate != strategy:
             continue
-        legal = legal_reuse_factors(kernel, candidate)
+        legal = legal_reuse_factors(kernel, candidate, io_type)
         for factor in legal if reuse_factor is None else (rf for rf in legal if rf == reuse_factor):
             found.append(make_choice(kernel, candidate, factor, io_type, dsp))
     return tuple(sorted(found, key=lambda c: (c.timing.interval_cycles, c.strategy, c.reuse_factor)))

@@ -14,7 +14,7 @@ group ``csynth``).
 ``pool``               every input beat once, + 3 (measured).
 ``window``             hls/firmware/gatewright_window.h: every input beat once, then kernel positions a window.
 ``elementwise``        PIPELINE II=reuse_factor over the beats, + 3 (measured).
-``move``               every beat in, then every beat (or element) out.
+``move``               every beat in, then every beat out.
 =====================  ==========================================================================================
 """
 
@@ -87,9 +87,8 @@ def timing(kernel: Kernel, strategy: Strategy, reuse_factor: int, io_type: IoTyp
         busy = kernel.pixels_in + _DRAIN
         return Timing(busy, busy, kernel.fill_pixels + _DRAIN, _DRAIN)
     if kernel.kind == "move":
-        out = max(kernel.pixels_out, kernel.elements_out)
-        busy = kernel.pixels_in + out + _DRAIN
-        return Timing(busy, busy, kernel.pixels_in, out)
+        busy = kernel.pixels_in + kernel.pixels_out + _DRAIN
+        return Timing(busy, busy, kernel.pixels_in, kernel.pixels_out)
     busy = max(kernel.pixels_in, kernel.pixels_out) * reuse_factor + _DRAIN
     return Timing(busy, busy, 1 + _DRAIN, reuse_factor + _DRAIN)
 

@@ -36,10 +36,15 @@ _RESOURCE_MODEL = {
 def models() -> Mapping[str, str]:
     """Formula name -> where it comes from."""
     found = dict(costs.MODELS)
+    name = ""
     for line in (cycles.__doc__ or "").splitlines():
         if line.startswith("``"):
             name, _, text = line.partition(" ")
             found[name.strip("`")] = text.strip()
+        elif name and line.startswith(" "):  # the row goes on
+            found[name.strip("`")] += " " + line.strip()
+        else:
+            name = ""
     found["conv_parallel"] = "reuse_factor a window, windows in sequence (nnet_conv2d_{latency,resource}.h)"
     found["dataflow"] = "slowest layer; longest path of fills and tails (schedules/fpga/dataflow.py)"
     return found

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
 from gatewright.compiler.errors import ConstraintError, TargetError, UsageError
+from gatewright.compiler.integer.graph import IntegerGraph
 from gatewright.compiler.integer.layers import Input
 from gatewright.compiler.model import QuantizedModel
 from gatewright.schedules.fpga.choices import Choice, choices, legal_reuse_factors
@@ -16,6 +18,7 @@ from gatewright.schedules.fpga.cycles import IoType, Strategy, cycle_model
 from gatewright.schedules.fpga.dataflow import fifo_depths, latency_cycles, stream_resources
 from gatewright.schedules.fpga.folding import DoesNotFit, Folding, fold
 from gatewright.schedules.fpga.kernels import Kernel, kernels
+from gatewright.schedules.fpga.limits import PARTITION_LIMIT
 from gatewright.schedules.fpga.resources import Resources, total
 from gatewright.targets.base import BuildPlan
 from gatewright.targets.xilinx.check import choose_io_type
@@ -56,6 +59,8 @@ def make_plan(target: str, model: QuantizedModel, site: Site, options: XilinxOpt
             "compile with --profile fixed or --profile scaled",
         )  # fmt: skip
     io_type: IoType = choose_io_type(graph) if options.io_type == "auto" else options.io_type
+    if io_type == "io_parallel":
+        _registers_are_few(graph)
     described = {kernel.layer: kernel for kernel in kernels(graph)}
     _known_layers(options, described)
     wide, narrow = site.dsp.operand_bits
@@ -169,6 +174,23 @@ def _row(kernel: Kernel, folding: Folding, depth: int, stream: Resources, io_typ
     }
 
 
+def _registers_are_few(graph: IntegerGraph) -> None:
+    """In ``io_parallel`` every tensor is a completely partitioned array.
+
+    Raises:
+        UsageError: GW0402 when one is larger than the tools partition.
+    """
+    for layer in graph:
+        elements = math.prod(layer.output.shape)
+        if elements > PARTITION_LIMIT:
+            raise UsageError(
+                "GW0402", "xilinx.io_type",
+                f"io_parallel makes every element a register; {layer.name!r} has {elements} and the tools partition at "
+                f"most {PARTITION_LIMIT}",
+                "set xilinx.io_type=io_stream, or leave it unset",
+            )  # fmt: skip
+
+
 def _known_layers(options: XilinxOptions, described: Mapping[str, Kernel]) -> None:
     for name, value in (("strategy", options.strategy), ("reuse_factor", options.reuse_factor)):
         unknown = sorted(set(value) - set(described)) if isinstance(value, dict) else []
@@ -187,8 +209,11 @@ def _choices(kernel: Kernel, io_type: IoType, dsp: Dsp, options: XilinxOptions) 
     if wanted is not None:
         # as hls4ml does, a factor for the whole model becomes the closest one each layer accepts
         kinds = (strategy,) if strategy else (_STRATEGIES if wanted == 1 else _STRATEGIES[1:])
-        legal = [rf for kind in kinds for rf in legal_reuse_factors(kernel, kind)]
-        legal = legal or [*legal_reuse_factors(kernel, "resource"), *legal_reuse_factors(kernel, "latency")]
+        legal = [rf for kind in kinds for rf in legal_reuse_factors(kernel, kind, io_type)]
+        legal = legal or [
+            *legal_reuse_factors(kernel, "resource", io_type),
+            *legal_reuse_factors(kernel, "latency", io_type),
+        ]
         exact = min(legal, key=lambda rf: (abs(rf - wanted), rf)) if legal else None
     found = choices(kernel, io_type, dsp, strategy, exact)
     if found:
@@ -196,7 +221,7 @@ def _choices(kernel: Kernel, io_type: IoType, dsp: Dsp, options: XilinxOptions) 
     every = choices(kernel, io_type, dsp)
     if exact is not None and options.reuse_factor_of(kernel.layer) is not None and every:
         allowed = _STRATEGIES if strategy is None else (strategy,)
-        accepted = sorted({rf for kind in allowed for rf in legal_reuse_factors(kernel, kind)})
+        accepted = sorted({rf for kind in allowed for rf in legal_reuse_factors(kernel, kind, io_type)})
         near = sorted(sorted(accepted, key=lambda rf: abs(rf - exact))[:6])
         raise UsageError(
             "GW0402", f"xilinx.reuse_factor: {kernel.layer}",

@@ -52,9 +52,9 @@ def test_hls4ml_board_names_are_hls4mls() -> None:
 @pytest.mark.parametrize(
     ("device", "lut", "ff", "dsp", "bram_18k", "uram"),
     [
-        ("xc7z020", 53200, 106400, 220, 280, 0),  # DS190 table 1
-        ("xc7a100t", 63400, 126800, 240, 270, 0),  # DS180 table 4
-        ("xczu7ev", 230400, 460800, 1728, 624, 96),  # DS891 table 9
+        ("xc7z020", 53200, 106400, 220, 280, 0),  # DS190
+        ("xc7a100t", 63400, 126800, 240, 270, 0),  # DS180
+        ("xczu7ev", 230400, 460800, 1728, 624, 96),  # DS891
         ("xcvu13p", 1728000, 3456000, 12288, 5376, 1280),  # as Vitis HLS reports it
     ],
 )

@@ -85,6 +85,26 @@ def test_reuse_factors_are_accepted_by_hls4ml(graph: IntegerGraph, variant: str)
     assert checked or variant == "zcu104"
 
 
+@pytest.mark.parametrize(
+    ("variant", "io_type"),
+    [("cora-z7-07s", "io_stream"), ("zcu104", "io_stream"), ("alveo-u250", "io_parallel")],
+)
+def test_the_lowering_takes_every_choice_as_it_is(variant: str, io_type: str) -> None:
+    from gatewright.hls.lowering.driver import design
+
+    graph = residual_cnn()
+    made = plan(graph, variant, io_type=io_type)
+    builder = design(graph, made.layers, io_type).builder
+    products = {"Dense", "Conv2D", "DepthwiseConv2D"}
+    taken = {
+        builder.origin[layer["name"]]: (config["Strategy"].lower(), config["ReuseFactor"])
+        for layer in builder.layers
+        if layer["class_name"] in products and (config := builder.config[layer["name"]])
+    }
+    assert taken == {name: (row(made, name)["strategy"], row(made, name)["reuse_factor"]) for name in taken}
+    assert set(taken) == {"first", "second", "depthwise", "pointwise", "logits"}
+
+
 def test_skip_connection_has_room_for_the_whole_image() -> None:
     from gatewright.schedules.fpga.dataflow import stream_resources
     from gatewright.schedules.fpga.kernels import kernels
@@ -186,6 +206,13 @@ def test_unrolling_beyond_the_limit_is_refused() -> None:
     with pytest.raises(TargetError) as caught:
         plan(graph, strategy="latency")
     assert caught.value.code == "GW4202" and caught.value.place == "fc0" and "8192" in caught.value.reason
+
+
+def test_arrays_beyond_the_partition_limit_are_refused() -> None:
+    assert plan(residual_cnn(), "alveo-u250", io_type="io_parallel").settings["io_type"] == "io_parallel"
+    with pytest.raises(UsageError) as caught:
+        plan(single_conv(40, 40, 3, 4, 3), io_type="io_parallel")
+    assert "'x' has 4800" in caught.value.reason
 
 
 def test_check_reports_everything_at_once() -> None:
