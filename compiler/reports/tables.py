@@ -23,6 +23,7 @@ def number(value: float | int | None) -> str:
     return f"{value:.4g}"
 
 
+_SHORT = 48  # longer remarks stand below the figures
 _SUMMARY = {
     "inferences_per_second": "inferences/s",
     "latency_us": "us latency",
@@ -63,11 +64,15 @@ def show_estimates(console: Console, rows: Sequence[Row], by_layer: bool) -> Non
         if not totals:
             continue
         console.print(f"\n[bold]{row['target']}[/bold]")
+        notes: dict[str, int] = {}
         for name, value in totals.items():
             error = row.get("errors", {}).get(name, "")
             measured = row.get(f"measured_{name}")
-            note = f"measured {number(measured)}" if measured is not None else error
-            console.print(f"  {name:<22}{number(value):>12}  {note}".rstrip(), markup=False)
+            note = error if len(error) <= _SHORT else f"[{notes.setdefault(error, len(notes) + 1)}]"
+            beside = f"measured {number(measured)}  {note}" if measured is not None else note
+            console.print(f"  {name:<22}{number(value):>12}  {beside}".rstrip(), markup=False, soft_wrap=True)
+        for note, place in notes.items():
+            console.print(f"  [{place}] {note}", markup=False, soft_wrap=True)
         if by_layer and row["layers"]:
             _show_layers(console, row["layers"])
         if by_layer:
