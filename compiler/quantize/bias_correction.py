@@ -42,7 +42,7 @@ def corrections(
     blocks = {
         block.before_clamp: block
         for block in region.blocks
-        if block.kind in CHANNEL_AXIS and block.weight not in program.quantized
+        if block.kind in CHANNEL_AXIS and block.plain and block.weight not in program.quantized
     }
     batch = next(batches(program.source.inputs, samples, _SAMPLES))
     means: dict[str, npt.NDArray[np.float64]] = {}

@@ -39,7 +39,8 @@ class Block:
         nodes: all nodes, in order.
         shape: of the result.
         low, high: bounds of a fused ReLU or clip, infinite where there is none.
-        weight, bias: names of constants; several biases add up. ``bias_signs`` is -1 for a subtracted one.
+        weight: name of the weight constant.
+        affine: nodes behind the anchor that add, subtract or multiply a constant a channel.
         parameters: of the result, where the model spells out a quantizer; the result is ``gain`` times what the block
             computes, and ``low`` and ``high`` bound it before that factor.
         reason: of a ``float`` block: why it has no integer form.
@@ -54,12 +55,16 @@ class Block:
     low: float = -math.inf
     high: float = math.inf
     weight: str = ""
-    bias: tuple[str, ...] = ()
-    bias_signs: tuple[float, ...] = ()
+    affine: tuple[Node, ...] = ()
     reason: str = ""
     parameters: Parameters | None = None
     gain: float = 1.0
     attributes: Mapping[str, object] = field(default_factory=dict)
+
+    @property
+    def plain(self) -> bool:
+        """Whether the affine nodes only add: no factor on the weights."""
+        return all(node.op in ("add", "subtract") for node in self.affine)
 
     @property
     def before_clamp(self) -> str:

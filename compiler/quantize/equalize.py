@@ -48,13 +48,15 @@ def _pairs(
     for block in blocks:
         for name in dict.fromkeys(block.inputs):
             readers.setdefault(name, []).append(block)
-        for name in (block.weight, *block.bias):
+        for name in (block.weight, *_biases(block)):
             uses[name] = uses.get(name, 0) + 1
 
     def free(block: Block) -> bool:
-        names = (block.weight, *block.bias)
-        return block.kind in ("conv2d", "dense") and all(
-            name in constants and uses[name] == 1 and name not in program.quantized for name in names
+        names = (block.weight, *_biases(block))
+        return (
+            block.kind in ("conv2d", "dense")
+            and block.plain
+            and all(name in constants and uses[name] == 1 and name not in program.quantized for name in names)
         )
 
     found = []
@@ -67,6 +69,12 @@ def _pairs(
         if positive_homogeneous and dense_after_dense and _separable(block) and _separable(users[0], reading=True):
             found.append((block, users[0]))
     return found
+
+
+def _biases(block: Block) -> list[str]:
+    """Names of the constants the affine nodes add."""
+    made = {block.anchor.name, *(node.name for node in block.affine)}
+    return [name for node in block.affine for name in node.inputs if name not in made]
 
 
 def _groups(block: Block) -> int:
@@ -93,7 +101,7 @@ def _even_out(first: Block, second: Block, constants: dict[str, npt.NDArray[Any]
     s = np.clip(s, 1 / _LIMIT, _LIMIT)
     constants[first.weight] = _scaled(w1, 1 / s, out_axis)
     constants[second.weight] = _scaled(w2, s, in_axis)
-    for name in first.bias:
+    for name in _biases(first):
         bias = np.asarray(constants[name])
         flat = np.broadcast_to(bias.reshape(-1), s.shape).astype(np.float64) / s
         shape = (-1, 1, 1) if first.kind == "conv2d" else (-1,)

@@ -40,7 +40,7 @@ _ANCHORS = {
 _ABSORBING = {"conv2d", "conv1d", "conv2d_transpose", "dense", "scale", "add", "multiply", "concat", "max_pool2d",
               "avg_pool2d"}  # fmt: skip
 _BIASED = {"conv2d": 1, "conv1d": 1, "conv2d_transpose": 1, "dense": -1}
-"""Kinds that take a bias, and its axis."""
+"""Kinds that take a bias and a factor a channel, and the channel axis."""
 
 
 def group(program: Program, powers_of_two: bool = False) -> tuple[Block, ...]:
@@ -76,7 +76,7 @@ class _Grouping:
         return tuple(self.blocks.values())
 
     def _visit(self, node: Node) -> None:
-        if self._clamp(node) or self._bias(node) or self._function(node):
+        if self._clamp(node) or self._affine(node) or self._function(node):
             return
         constants = [name for name in node.inputs if name in self.program.constants]
         tensors = tuple(name for name in node.inputs if name not in self.program.constants)
@@ -120,22 +120,25 @@ class _Grouping:
         self._extend(tensor, node, low=float(low), high=float(high), attributes=attributes)
         return True
 
-    def _bias(self, node: Node) -> bool:
-        if node.op not in ("add", "subtract"):
+    def _affine(self, node: Node) -> bool:
+        """Absorb a constant a channel: added, subtracted, or a positive factor."""
+        if node.op not in ("add", "subtract", "multiply", "divide"):
             return False
         constants = [name for name in node.inputs if name in self.program.constants]
         tensors = [name for name in node.inputs if name not in self.program.constants]
-        if len(constants) != 1 or (node.op == "subtract" and node.inputs[0] != tensors[0]):
+        if len(constants) != 1 or (node.op in ("subtract", "divide") and node.inputs[0] != tensors[0]):
             return False
         block = self.blocks.get(tensors[0])
         if block is None or block.kind not in _BIASED or block.parameters or "clamps" in block.attributes:
             return False
         if not self._sole_user(tensors[0]) or block.shape != node.shape:
             return False
-        if not _along_axis(self.program.constants[constants[0]].shape, block.shape, _BIASED[block.kind]):
+        value = self.program.constants[constants[0]]
+        if not _along_axis(value.shape, block.shape, _BIASED[block.kind]):
             return False
-        sign = -1.0 if node.op == "subtract" else 1.0
-        self._extend(tensors[0], node, bias=(*block.bias, constants[0]), bias_signs=(*block.bias_signs, sign))
+        if node.op in ("multiply", "divide") and not (np.asarray(value, np.float64) > 0).all():
+            return False
+        self._extend(tensors[0], node, affine=(*block.affine, node))
         return True
 
     # Functions of one tensor.
