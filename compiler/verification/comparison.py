@@ -101,9 +101,9 @@ def scores_of(outputs: Mapping[str, Array], samples: int) -> npt.NDArray[np.floa
 
 
 def top1_agreement(expected: npt.NDArray[np.float64], got: npt.NDArray[np.float64]) -> float:
-    """Part of the samples where the class the reference ranks first has the highest score; a tie is agreement."""
-    rows = np.arange(len(expected))
-    return float(np.mean(got[rows, expected.argmax(axis=1)] == got.max(axis=1)))
+    """Part of the samples where some class is first in both; a tie on either side is agreement with all tied."""
+    first = (expected == expected.max(axis=1, keepdims=True)) & (got == got.max(axis=1, keepdims=True))
+    return float(np.mean(first.any(axis=1)))
 
 
 def accuracy(scores: npt.NDArray[np.float64], labels: npt.NDArray[np.integer]) -> float:

@@ -30,6 +30,9 @@ def test_ties_are_agreement_and_last_places_are_not() -> None:
     want = np.array([[1.0, 2.0, 3.0], [3.0, 2.0, 1.0]])
     assert top1_agreement(want, np.array([[0.0, 5.0, 5.0], [5.0, 5.0, 0.0]])) == 1.0
     assert top1_agreement(want, np.array([[0.0, 5.0, 4.9], [5.0, 5.0, 0.0]])) == 0.5
+    # A tie in the reference: any of its first classes will do.
+    assert top1_agreement(np.array([[5.0, 5.0, 0.0]]), np.array([[0.0, 1.0, 0.5]])) == 1.0
+    assert top1_agreement(np.array([[5.0, 5.0, 0.0]]), np.array([[0.0, 0.5, 1.0]])) == 0.0
 
 
 def test_only_classifiers_have_scores() -> None:
