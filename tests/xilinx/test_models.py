@@ -19,7 +19,7 @@ from tests.benchmarks.xilinx_published import quantized
     "name", ["ic_resnet8_fp32", "kws_dscnn_fp32", "vww_mobilenetv1_025_fp32", "ad_toycar_ae_fp32"]
 )  # fmt: skip
 @pytest.mark.parametrize("profile", ["fixed", "scaled"])
-def test_mlperf_tiny_fits_a_zcu104(name: str, profile: str, models: Path) -> None:
+def test_mlperf_tiny_on_a_zcu104(name: str, profile: str, models: Path) -> None:
     model = quantized(models / "mlperf_tiny" / f"{name}.onnx", profile)
     target = XilinxTarget(TargetName("xilinx", "zcu104"))
     assert not [f for f in target.check(model) if f.severity == "error"]
@@ -30,5 +30,8 @@ def test_mlperf_tiny_fits_a_zcu104(name: str, profile: str, models: Path) -> Non
     for kernel, row in zip(kernels(model.integer), plan.layers, strict=True):
         if kernel.foldable:
             assert row["reuse_factor"] in legal_reuse_factors(kernel, row["strategy"]), row
-    used, available = plan.settings["resources"], plan.settings["available"]
-    assert all(used[resource] <= count for resource, count in available.items())
+    used, share = plan.settings["resources"], plan.settings["utilisation"]
+    assert all(used[resource] <= count * share for resource, count in plan.settings["available"].items())
+    # The MobileNet is at the edge of the device: within the doubt of the LUT estimate, and the plan says so.
+    at_the_edge = name.startswith("vww")
+    assert (share > 0.8) == at_the_edge == bool(plan.settings["warnings"])
