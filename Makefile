@@ -11,7 +11,7 @@ PYTEST_FLAGS ?=
 export OMP_NUM_THREADS ?= 1
 export TVM_NUM_THREADS ?= 1
 
-.PHONY: demo test lint types pytest docs install format clean
+.PHONY: demo test lint types pytest docs pages install format clean
 
 demo: $(STAMP)
 	$(BIN)/python -m examples.demo
@@ -50,3 +50,8 @@ format: $(STAMP)
 
 clean:
 	rm -rf build out $(VENV) *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
+
+# Writes what the code says now into README.md: support tables, outputs of the examples. Read the diff.
+pages: $(STAMP)
+	$(BIN)/python -m gatewright.compiler.reports.support README.md
+	$(BIN)/python -m tests.repository.readme --update README.md

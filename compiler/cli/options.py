@@ -77,7 +77,8 @@ def _quantizer_fields() -> tuple[Callable[[Any], Any], ...]:
         kind, flag = kinds[field.name], "--" + field.name.replace("_", "-")
         text = help_texts.get(field.name, "")
         if kind is bool:
-            options.append(click.option(f"{flag}/--no-{flag[2:]}", field.name, default=field.default, help=text))
+            both = f"{flag}/--no-{flag[2:]}"
+            options.append(click.option(both, field.name, default=field.default, show_default=True, help=text))
             continue
         numeric = [k for k in (kind, *get_args(kind)) if k in (int, float)]
         shape: Any = click.Choice(get_args(kind)) if get_origin(kind) is Literal else numeric[0]
@@ -92,7 +93,8 @@ def _attribute_texts(docstring: str) -> dict[str, str]:
     texts: dict[str, str] = {}
     for match in re.finditer(r"^    (\w+): (.*(?:\n {8,}.*)*)", section, re.MULTILINE):
         text = " ".join(match[2].split()).replace("``", "")
-        texts[match[1]] = re.sub(r" ?\(:mod:`[^`]*`\)", "", text)
+        text = re.sub(r" ?\(:mod:`[^`]*`\)", "", text).replace("None is", "default:")
+        texts[match[1]] = text[:1].upper() + text[1:]
     return texts
 
 
