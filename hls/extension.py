@@ -8,6 +8,10 @@ Importing this module imports hls4ml (0.6 s); nothing else in gatewright does at
 
 from __future__ import annotations
 
+import contextlib
+import io
+import warnings
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -16,7 +20,7 @@ from hls4ml.backends.template import FunctionCallTemplate, LayerConfigTemplate
 from hls4ml.model.layers import Layer, register_layer
 from hls4ml.model.types import IntegerPrecisionType
 
-__all__ = ["BACKENDS", "FIRMWARE", "GatewrightLayer", "register"]
+__all__ = ["BACKENDS", "FIRMWARE", "GatewrightLayer", "quiet", "register"]
 
 FIRMWARE = Path(__file__).resolve().parent / "firmware"
 BACKENDS = ("Vivado", "Vitis", "VivadoAccelerator")
@@ -161,6 +165,15 @@ def _constant(name: str, value: int | bool | str) -> str:
     if -(1 << 31) < value < 1 << 31:
         return f"int {name} = {value}"
     return f"long long {name} = {value}LL"
+
+
+@contextlib.contextmanager
+def quiet() -> Iterator[None]:
+    """hls4ml prints progress, warns about choices that are ours (strategies spelt in capitals, nearest legal reuse
+    factors) and leaves files open."""
+    with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
 
 
 _registered = False

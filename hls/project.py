@@ -10,9 +10,7 @@ is replaced by a hash, and the C simulation finds its weights beside its own lib
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
-import io
 import json
 import re
 from collections.abc import Mapping, Sequence
@@ -41,11 +39,13 @@ def write(graph: IntegerGraph, rows: Sequence[Mapping[str, Any]], settings: Mapp
     """
     from hls4ml.writer.writers import get_writer
 
+    from gatewright.hls.extension import quiet
+
     model = lower(graph, rows, settings)
     directory.mkdir(parents=True, exist_ok=True)
     model.config.config["Stamp"] = _stamp(graph, rows, settings)
     model.config.config["OutputDir"] = str(directory)
-    with contextlib.redirect_stdout(io.StringIO()):  # hls4ml prints progress
+    with quiet():
         get_writer(settings["backend"]).write_hls(model)
     _remove_paths(directory)
     _head(directory, model, graph, settings)

@@ -66,6 +66,14 @@ def product_type(magnitude: int, shift: int, clamp: Interval) -> str:
     return exact_type(Interval(-magnitude - 1, max(magnitude, 1 << shift)).hull(*clamp))
 
 
+def _formula(zero_point: int, multiplier: int, shift: int, clamp: Interval, offset: int) -> str:
+    """What a rescale computes, without the parts that do nothing."""
+    text = f"(x - {zero_point})" if zero_point else "x"
+    text = f"({text} * {multiplier} + half) >> {shift}" if shift else f"{text} * {multiplier}"
+    text = text.removesuffix(" * 1")
+    return f"clamp({text}, {clamp.low}, {clamp.high})" + (f" + {offset}" if offset else "")
+
+
 class Builder:
     """Collects hls4ml layers, their configuration and the wire of every tensor of the integer graph.
 
@@ -249,7 +257,7 @@ class Builder:
         bound = min(magnitude, centred.magnitude * m + ((1 << n) >> 1))
         return self.custom(
             layer, suffix, "GatewrightRescale", [x], replace(out, interval=clamp.shifted(offset)),
-            f"clamp(((x - {zero_point}) * {m} + half) >> {n}, {clamp.low}, {clamp.high}) + {offset}",
+            _formula(zero_point, m, n, clamp, offset),
             {
                 "n_pixels": x.beats, "n_chan": x.channels, "multiplier": m, "shift": n, "zero_point": zero_point,
                 "low": clamp.low, "high": clamp.high, "offset": offset,
@@ -267,6 +275,17 @@ class Builder:
         return self.rescale(
             layer, suffix, x, x, clamp, 1, 0, x.interval.shifted(-zero_point).magnitude, zero_point, offset
         )
+
+    def leaves_as_q(self, wire: Wire, zero_point: int) -> bool:
+        """Have the kernel that makes ``wire`` add the zero point itself, if it can and nothing else reads it."""
+        maker = next(layer for layer in self.layers if layer["name"] == wire.name)
+        constants = maker.get("constants", {})
+        if "offset" not in constants or any(wire.name in layer.get("inputs", ()) for layer in self.layers):
+            return False
+        constants["offset"] = zero_point
+        self.config[wire.name]["Precision"]["result"] = exact_type(wire.interval.shifted(zero_point), wire.fraction)
+        self.comments[wire.name] += f" + {zero_point}"
+        return True
 
     # -- layout ------------------------------------------------------------------------------------------------------
 

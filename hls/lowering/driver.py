@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
-import io
 import math
-import warnings
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import networkx as nx
@@ -16,7 +13,7 @@ import numpy as np
 from gatewright.compiler.integer.graph import IntegerGraph
 from gatewright.compiler.integer.layers import Input, Reshape, Transpose
 from gatewright.compiler.integer.semantics import Interval
-from gatewright.hls.extension import register
+from gatewright.hls.extension import quiet, register
 from gatewright.hls.layout import Positions, Wire, canonical_index, canonical_shape
 from gatewright.hls.lowering import elementwise, linear, movement, pooling
 from gatewright.hls.lowering.builder import Builder
@@ -83,7 +80,10 @@ def design(graph: IntegerGraph, rows: Sequence[Mapping[str, Any]], io_type: str)
     for name in graph.outputs:
         layer, wire = graph[name], builder.wires[name]
         z = layer.output.zero_point
-        if z or wire.name in taken:
+        alone = [builder.wires[other].name for other in graph.outputs].count(wire.name) == 1
+        if z and alone and wire.name not in taken and builder.leaves_as_q(wire, z):
+            wire = replace(wire, interval=wire.interval.shifted(z))
+        elif z or wire.name in taken:
             # The port carries q, not q - z; and a wire leaves through one port only.
             wire = builder.recast(layer, "_q", wire, wire.interval, offset=z)
         wire = builder.tap(layer, wire)
@@ -140,9 +140,7 @@ def lower(graph: IntegerGraph, rows: Sequence[Mapping[str, Any]], settings: Mapp
     made = design(graph, rows, str(settings["io_type"]))
     builder = made.builder
     extra = {"board": settings["board"]} if settings["backend"] == "VivadoAccelerator" else {}
-    # hls4ml prints and warns about choices that are ours (strategies spelt in capitals, nearest legal reuse factors).
-    with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+    with quiet():
         config = create_config(
             output_dir=".", project_name=str(settings["project_name"]), backend=str(settings["backend"]),
             io_type=str(settings["io_type"]), part=settings["part"], clock_period=settings["clock_period_ns"], **extra,
