@@ -31,17 +31,36 @@ def tensors_of(region: Region) -> tuple[str, ...]:
 def stated_parameters(program: Program, region: Region) -> dict[str, Parameters]:
     """Parameters that the model states, carried on by blocks that only move or bound values.
 
-    Forward through movements and lone ReLUs, backward through movements (the maximum of rounded values is the rounded
-    maximum). Integer inputs that nobody dequantizes count as they are.
+    Integer inputs that nobody dequantizes count as they are: scale 1, zero point 0.
+
+    Raises:
+        QuantizeError: GW3307 on an input of a type that no integer tensor has.
     """
     known = {name: program.parameters[name] for name in tensors_of(region) if name in program.parameters}
     known.update({block.name: block.parameters for block in region.blocks if block.parameters is not None})
+    _carry(region, known)
+    read = set(tensors_of(region))
     for spec in program.source.inputs:
         dtype = np.dtype(spec.dtype)
-        if spec.name not in known and np.issubdtype(dtype, np.integer) and dtype.itemsize <= 4:
-            users = [block for block in region.blocks if spec.name in block.inputs]
-            if not any(block.kind in MOVEMENT for block in users):
-                known[spec.name] = Parameters(dtype.itemsize * 8, bool(np.issubdtype(dtype, np.signedinteger)), 1.0, 0)
+        if spec.name in known or spec.name not in read or dtype.kind == "f":
+            continue
+        if dtype.kind not in "iu" or dtype.itemsize > 4:
+            raise QuantizeError(
+                "GW3307", spec.name, f"an input of type {dtype} cannot be an integer tensor",
+                "compile with --profile float", "export the model with an int32 or smaller input",
+            )  # fmt: skip
+        known[spec.name] = Parameters(dtype.itemsize * 8, dtype.kind == "i", 1.0, 0)
+    _carry(region, known)
+    return known
+
+
+def _carry(region: Region, known: dict[str, Parameters]) -> None:
+    """Complete ``known``: forward through movements and lone ReLUs; backward through movements, as far as nobody else
+    reads the tensor (the maximum of rounded values is the rounded maximum)."""
+    readers: dict[str, int] = {}
+    for block in region.blocks:
+        for name in set(block.inputs):
+            readers[name] = readers.get(name, 0) + 1
     changed = True
     while changed:
         changed = False
@@ -52,11 +71,9 @@ def stated_parameters(program: Program, region: Region) -> dict[str, Parameters]
                 changed = True
         for block in reversed(region.blocks):
             source = block.inputs[0] if block.inputs else ""
-            readers = [b for b in region.blocks if source in b.inputs]
-            if block.kind in MOVEMENT and block.name in known and source not in known and len(readers) == 1:
+            if block.kind in MOVEMENT and block.name in known and source not in known and readers[source] == 1:
                 known[source] = known[block.name]
                 changed = True
-    return known
 
 
 def calibrated_parameters(

@@ -13,6 +13,7 @@ from gatewright.compiler.integer.layers import Conv2d, Dense
 from gatewright.compiler.numeric.convolution import convolve2d
 from gatewright.compiler.quantize import QuantizeOptions, quantize_graph
 from gatewright.compiler.quantize.lower.transposed import phases
+from gatewright.compiler.quantize.weights import quantize_bias
 from tests.quantize.graphs import Builder, normal
 from tests.quantize.run import floats, integers, sound
 
@@ -110,6 +111,12 @@ def test_huge_bias_over_dead_weights_fits_into_30_bits() -> None:
     layer = model.integer[y]
     assert isinstance(layer, Conv2d)
     assert 0 < np.abs(layer.bias).max() < 1 << 30
+
+
+def test_biases_round_half_to_even_in_units_of_both_scales() -> None:
+    units = np.array([0.5, 1.5, 2.5, -0.5, -1.5, 2.4, -2.6])
+    q = quantize_bias(units * 0.25 * 0.5, 0.25, np.full(7, 0.5, np.float32))
+    assert q.tolist() == [0, 2, 2, 0, -2, 2, -3]
 
 
 def test_weights_trained_on_a_grid_stay_on_it() -> None:

@@ -156,3 +156,30 @@ def test_the_layer_table_tells_ranges_noise_saturation_and_accumulator_widths() 
     assert 15 <= rows[y]["accumulator_bits"] <= 21
     assert rows["x"]["accumulator_bits"] is None
     assert integers(model, data)[y].dtype == np.int8
+
+
+def test_an_input_too_wide_for_an_integer_tensor_is_named() -> None:
+    b = Builder()
+    y = b.node(
+        "add",
+        b.node("astype", b.input("ids", 1, 4, dtype="int64"), shape=(1, 4)),
+        b.dense(b.input("x", 1, 6), normal(0, 6, 4)),
+    )
+    data = {"x": normal(2, 4, 6), "ids": np.zeros((4, 4), np.int64)}
+    with pytest.raises(QuantizeError) as caught:
+        quantize_graph("m", b.graph(y), data, QuantizeOptions())
+    assert (caught.value.code, caught.value.place) == ("GW3307", "ids")
+
+
+def test_integers_that_only_the_host_reads_enter_as_they_are() -> None:
+    b = Builder()
+    moved = b.node("permute_dims", b.input("flags", 1, 4, 3, dtype="uint8"), axes=(0, 2, 1), dtype="uint8")
+    mask = b.node("nn.softmax", b.node("astype", moved, shape=(1, 3, 4)), axis=-1)
+    y = b.node("multiply", mask, b.node("reshape", b.dense(b.input("x", 1, 6), normal(0, 6, 12)), shape=(1, 3, 4)))
+    data = {"x": normal(2, 4, 6), "flags": np.random.default_rng(0).integers(0, 4, (4, 4, 3)).astype(np.uint8)}
+    graph = b.graph(y)
+    model = sound(quantize_graph("m", graph, data, QuantizeOptions()))
+    assert model.integer is not None
+    assert model.integer["flags"].output.code == "u8"
+    ours, real = outputs(model, data)["out0"], floats(graph, data)["out0"]
+    assert np.abs(ours - real).max() < 0.05
