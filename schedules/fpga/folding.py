@@ -7,6 +7,7 @@ folding does, arXiv 1809.04570 section 4.2; hls4ml leaves reuse factors to the u
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -47,21 +48,28 @@ class DoesNotFit(Exception):
         self.layer = layer
 
 
-def _cheapest(options: Sequence[Choice], interval: int, limit: Resources) -> Choice | None:
-    """The cheapest of the options not slower than ``interval``; of equally cheap ones the fastest."""
-    fast = [c for c in options if c.timing.interval_cycles <= interval]
-    return min(fast, key=lambda c: (c.resources.share(limit), c.timing.interval_cycles, c.reuse_factor), default=None)
+class _Ladder:
+    """The foldings of one layer: for a bound on the interval the cheapest one; of equally cheap ones the fastest."""
+
+    def __init__(self, options: Sequence[Choice], limit: Resources) -> None:
+        ordered = sorted(options, key=lambda c: (c.timing.interval_cycles, c.reuse_factor))
+        self._intervals = [c.timing.interval_cycles for c in ordered]
+        self._best: list[Choice] = []
+        price = float("inf")
+        for choice in ordered:
+            if (share := choice.resources.share(limit)) < price:
+                price = share
+                self._best.append(choice)
+            else:
+                self._best.append(self._best[-1])
+
+    def cheapest(self, interval: int) -> Choice:
+        """The cheapest folding not slower than ``interval``, which at least one is."""
+        return self._best[bisect_right(self._intervals, interval) - 1]
 
 
-def _attempt(
-    options: Mapping[str, Sequence[Choice]], interval: int, limit: Resources, base: Resources
-) -> Folding | None:
-    chosen: dict[str, Choice] = {}
-    for layer, candidates in options.items():
-        choice = _cheapest(candidates, interval, limit)
-        if choice is None:
-            return None
-        chosen[layer] = choice
+def _attempt(ladders: Mapping[str, _Ladder], interval: int, base: Resources) -> Folding:
+    chosen = {layer: ladder.cheapest(interval) for layer, ladder in ladders.items()}
     return Folding(chosen, base + total(c.resources for c in chosen.values()))
 
 
@@ -79,21 +87,22 @@ def fold(options: Mapping[str, Sequence[Choice]], limit: Resources, base: Resour
     slowest = max(min(c.timing.interval_cycles for c in candidates) for candidates in options.values())
     intervals = sorted({c.timing.interval_cycles for group in options.values() for c in group} | {slowest})
     intervals = [t for t in intervals if t >= slowest]
+    ladders = {layer: _Ladder(group, limit) for layer, group in options.items()}
     low, high = 0, len(intervals)
     best: Folding | None = None
     while low < high:
         middle = (low + high) // 2
-        attempt = _attempt(options, intervals[middle], limit, base)
-        if attempt is not None and not attempt.resources.exceeding(limit):
+        attempt = _attempt(ladders, intervals[middle], base)
+        if not attempt.resources.exceeding(limit):
             best, high = attempt, middle
         else:
             low = middle + 1
-    if best is None:
-        best = _least(options, limit, base)
-    return best
+    return best if best is not None else _least(options, ladders, limit, base)
 
 
-def _least(options: Mapping[str, Sequence[Choice]], limit: Resources, base: Resources) -> Folding:
+def _least(
+    options: Mapping[str, Sequence[Choice]], ladders: Mapping[str, _Ladder], limit: Resources, base: Resources
+) -> Folding:
     """The smallest design by the resource that is shortest, if it fits.
 
     Raises:
@@ -115,8 +124,7 @@ def _least(options: Mapping[str, Sequence[Choice]], limit: Resources, base: Reso
     if shortest is not None:
         raise shortest
     # every resource fits alone, not all together: name the one the cheapest design overflows most
-    cheapest = _attempt(options, max(c.timing.interval_cycles for g in options.values() for c in g), limit, base)
-    assert cheapest is not None  # the bound is the slowest option of all
+    cheapest = _attempt(ladders, max(c.timing.interval_cycles for g in options.values() for c in g), base)
     over = cheapest.resources.exceeding(limit)
     resource = max(over, key=lambda name: getattr(cheapest.resources, name) / max(1, getattr(limit, name)))
     layer = max(cheapest.chosen, key=lambda name: (getattr(cheapest.chosen[name].resources, resource), name))

@@ -33,7 +33,7 @@ _STRATEGIES: tuple[Strategy, ...] = ("latency", "resource")
 _BACKENDS = {"vitis": "Vitis", "vivado": "Vivado", "vivado_accelerator": "VivadoAccelerator"}
 _SHARES = (0.8, 0.85, 0.9, 0.95, 1.0)
 """Share of the device a design may take: the first one something fits into; routing wants the rest."""
-_DOUBT_STEPS = (0.25, 0.5, 0.75, 1.0)
+_DOUBT_STEPS = tuple(step / 10 for step in range(1, 11))
 """Parts of the LUT model's largest known overestimate: beyond the device, but not beyond doubt."""
 _RESOURCES = {
     "lut": "LUT",
