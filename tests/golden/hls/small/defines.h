@@ -30,10 +30,9 @@ typedef nnet::array<ap_int<18>, 4*1> logits_acc_t;
 typedef ap_int<8> logits_acc_weight_t;
 typedef ap_int<11> logits_acc_bias_t;
 typedef ap_uint<1> logits_acc_index_t;
-typedef nnet::array<ap_int<9>, 4*1> logits_t;
+typedef nnet::array<ap_int<8>, 4*1> result_t;
 typedef ap_uint<31> logits_multiplier_t;
 typedef ap_uint<6> logits_shift_t;
-typedef nnet::array<ap_int<8>, 4*1> result_t;
 
 // hls-fpga-machine-learning insert emulator-defines
 

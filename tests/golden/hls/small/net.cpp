@@ -16,11 +16,11 @@
 
 void net(
     hls::stream<input_t> &image,
-    hls::stream<result_t> &logits_q_out
+    hls::stream<result_t> &logits_out
 ) {
 
     // hls-fpga-machine-learning insert IO
-    #pragma HLS INTERFACE axis port=image,logits_q_out
+    #pragma HLS INTERFACE axis port=image,logits_out
     #pragma HLS DATAFLOW
 
     // hls-fpga-machine-learning insert load weights
@@ -61,11 +61,8 @@ void net(
     hls::stream<logits_acc_t> logits_acc_out("logits_acc_out");
     #pragma HLS STREAM variable=logits_acc_out depth=2
 
-    hls::stream<logits_t> logits_out("logits_out");
-    #pragma HLS STREAM variable=logits_out depth=1
-
     // image_centred
-    // clamp(((x - 6) * 1 + half) >> 0, -134, 121) + 0
+    // clamp((x - 6), -134, 121)
     gatewright::rescale<input_t, image_centred_t, config_image_centred>(image, image_centred_out);
 
     nnet::zeropad2d_cl<image_centred_t, zp2d_stem_conv_acc_t, config_zp2d_stem_conv_acc>(image_centred_out, zp2d_stem_conv_acc_out); // zp2d_stem_conv_acc
@@ -87,12 +84,8 @@ void net(
     nnet::dense<logits_flat_t, logits_acc_t, config_logits_acc>(logits_flat_out, logits_acc_out, logits_acc_weight, logits_acc_bias);
 
     // logits
-    // clamp((x * M + half) >> n, -141, 114)
-    gatewright::requantize<logits_acc_t, logits_t, config_logits>(logits_acc_out, logits_out, logits_multiplier, logits_shift);
-
-    // logits_q
-    // clamp(((x - 0) * 1 + half) >> 0, -141, 114) + 13
-    gatewright::rescale<logits_t, result_t, config_logits_q>(logits_out, logits_q_out);
+    // clamp((x * M + half) >> n, -141, 114) + 13
+    gatewright::requantize<logits_acc_t, result_t, config_logits>(logits_acc_out, logits_out, logits_multiplier, logits_shift);
 
 }
 

@@ -168,22 +168,6 @@ struct config_logits {
     static const gatewright::Index index = gatewright::Index::channel;
     static const int low = -141;
     static const int high = 114;
-    static const int offset = 0;
-    static const int reuse_factor = 1;
-};
-
-// logits_q
-struct config_logits_q {
-    typedef ap_int<9> centred_t;
-    typedef ap_uint<1> multiplier_t;
-    typedef ap_int<9> product_t;
-    static const int n_pixels = 1;
-    static const int n_chan = 4;
-    static const int multiplier = 1;
-    static const int shift = 0;
-    static const int zero_point = 0;
-    static const int low = -141;
-    static const int high = 114;
     static const int offset = 13;
     static const int reuse_factor = 1;
 };
