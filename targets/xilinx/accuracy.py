@@ -106,6 +106,8 @@ def error_texts(rows: tuple[Row, ...]) -> dict[str, str]:
             errors = [row.error_percent for row in rows if row.figure == figure and row.group == group]
             if errors:
                 parts.append(f"{min(errors):+.0f}..{max(errors):+.0f} % over {len(errors)} {what}")
+        if figure == "lut":
+            parts.append("on top of the error of csynth_lut")
         texts[figure] = "; ".join(parts) + "; unmeasured for this design"
     return texts
 

@@ -12,6 +12,7 @@ from gatewright.compiler.errors import ConstraintError, TargetError, UsageError
 from gatewright.compiler.integer.graph import IntegerGraph
 from gatewright.compiler.integer.layers import Input
 from gatewright.compiler.model import QuantizedModel
+from gatewright.hls.check import check_graph as check_lowering
 from gatewright.schedules.fpga.choices import Choice, choices, legal_reuse_factors
 from gatewright.schedules.fpga.costs import Dsp
 from gatewright.schedules.fpga.cycles import IoType, Strategy, cycle_model
@@ -48,7 +49,8 @@ def make_plan(target: str, model: QuantizedModel, site: Site, options: XilinxOpt
     """Choose everything.
 
     Raises:
-        TargetError: GW4201, GW4202: a layer has no folding the tools accept; GW4206: there is no integer graph.
+        TargetError: GW4201, GW4202: a layer has no folding the tools accept; GW4206: there is no integer graph;
+            GW4207: the lowering cannot place a layer with these options.
         ConstraintError: GW4203: nothing fits; the message names the binding resource.
         UsageError: GW0402: an option names a layer or a value that is not possible.
     """
@@ -61,6 +63,8 @@ def make_plan(target: str, model: QuantizedModel, site: Site, options: XilinxOpt
     io_type: IoType = choose_io_type(graph) if options.io_type == "auto" else options.io_type
     if io_type == "io_parallel":
         _registers_are_few(graph)
+    for layer, reason, suggestion in check_lowering(graph, io_type, _BACKENDS[options.backend]):
+        raise TargetError("GW4207", layer, reason, suggestion)
     described = {kernel.layer: kernel for kernel in kernels(graph)}
     _known_layers(options, described)
     wide, narrow = site.dsp.operand_bits

@@ -76,6 +76,17 @@ def test_streams_get_the_planned_depth(tmp_path: Path) -> None:
     assert source.count("depth=64") == 2
 
 
+@pytest.mark.parametrize(
+    ("backend", "file"), [("vivado", "hls/build_prj.tcl"), ("vivado_accelerator", "hls/firmware/network_axi.cpp")]
+)
+def test_other_back_ends(tmp_path: Path, backend: str, file: str) -> None:
+    built = build(mlp((8, 6, 4)), tmp_path / "built", csim=False, backend=backend)
+    assert (built / file).is_file()
+    project = (built / "hls" / "project.tcl").read_text("utf-8")
+    assert "xc7z020clg400-1" in project and backend.replace("_", "") in project
+    assert "vivado_hls -f build_prj.tcl" in (built / "README.md").read_text("utf-8")
+
+
 def test_missing_compiler(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CXX", "no-such-compiler")
     built = build(mlp((4, 3)), tmp_path / "built")

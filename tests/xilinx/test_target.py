@@ -185,6 +185,15 @@ def test_set_reuse_factors_that_do_not_fit_say_so() -> None:
     assert "unset" in caught.value.actions[0]
 
 
+def test_options_may_bring_limits_of_the_lowering() -> None:
+    graph = residual_cnn()
+    two = IntegerGraph(list(graph), ["logits", "max"])
+    assert plan(two, "pynq-z2", utilisation=1).settings["backend"] == "Vitis"
+    with pytest.raises(TargetError) as caught:
+        plan(two, "pynq-z2", backend="vivado_accelerator")
+    assert caught.value.code == "GW4207" and "one input and one output" in caught.value.reason
+
+
 def test_a_tight_design_comes_with_a_warning() -> None:
     device = target("cora-z7-07s")
     made = [device.plan(model_of(residual_cnn(channels)), {}) for channels in (4, 18, 24)]
