@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
 from examples.prepare_data import ROOT, data_folder, prepare
 
 MODELS = ("ic_resnet8_fp32", "kws_dscnn_fp32", "vww_mobilenetv1_025_fp32", "ad_toycar_ae_fp32")
