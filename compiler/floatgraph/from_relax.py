@@ -116,7 +116,7 @@ class _Reader:
         op = operator_name(call)
         if op is None or op.startswith(("call_", "invoke_")):
             raise GraphError(
-                "GW2002", wanted, f"{call.op} is lowered code, not an operator", "please report this model"
+                "GW2002", wanted, f"{op or 'a call'} of lowered code, not an operator", "please report this model"
             )
         operands = tuple(n for x in tensor_operands(call) for n in _flatten(self.value(x, environment, "")))
         attributes = attributes_of(call)

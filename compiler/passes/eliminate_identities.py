@@ -50,11 +50,24 @@ def _same_type(scope: Scope, call: relax.Call) -> relax.Expr | None:
     return call.args[0] if tensor_type(call) == tensor_type(call.args[0]) else None
 
 
+# Of the coordinate modes these read position i at position i when the size stays.
+_STILL = ("half_pixel", "pytorch_half_pixel", "asymmetric", "align_corners")
+
+
+def _resize(scope: Scope, call: relax.Call) -> relax.Expr | None:
+    still = attributes_of(call)["coordinate_transformation_mode"] in _STILL
+    return _same_type(scope, call) if still else None
+
+
 def _reshape(scope: Scope, call: relax.Call) -> relax.Expr | None:
     if tensor_type(call) == tensor_type(call.args[0]):
         return call.args[0]
     inner = scope.definition(call.args[0], "reshape")
-    return None if inner is None else relax.op.reshape(inner.args[0], shape_of(call))
+    if inner is None:
+        return None
+    if shape_of(inner.args[0]) == shape_of(call):
+        return inner.args[0]
+    return relax.op.reshape(inner.args[0], shape_of(call))
 
 
 def _permute(scope: Scope, call: relax.Call) -> relax.Expr | None:
@@ -164,7 +177,8 @@ def _quantize(scope: Scope, call: relax.Call) -> relax.Expr | None:
 
 
 _RULES: Mapping[str, Rule] = {
-    **dict.fromkeys(("broadcast_to", "astype", "tile", "repeat", "image.resize2d"), _same_type),
+    **dict.fromkeys(("broadcast_to", "astype", "tile", "repeat"), _same_type),
+    "image.resize2d": _resize,
     "reshape": _reshape,
     "permute_dims": _permute,
     "nn.pad": _pad,

@@ -121,10 +121,8 @@ def _quantize(scope: Scope, call: relax.Call) -> relax.Expr | None:
     x, axes = found
     axis = attributes_of(call)["axis"]
     assert isinstance(axis, int)
-    scale = array_of(call.args[1])
-    if scale is None:
-        return None
-    moved = axes[axis % len(axes)] if scale.size > 1 else axis
+    per_axis = any(max(shape_of(parameter), default=1) > 1 for parameter in call.args[1:])
+    moved = axes[axis % len(axes)] if per_axis else axis
     return _below(scope, remake(call, x, axis=moved), axes)
 
 

@@ -20,6 +20,7 @@ from gatewright.compiler.floatgraph.interpreter import execute
 from gatewright.compiler.floatgraph.text import save
 from gatewright.compiler.frontend import import_model
 from gatewright.compiler.passes import PASSES, pipeline
+from gatewright.compiler.passes.documentation import page
 from gatewright.compiler.passes.rewriting import rewrite
 from gatewright.compiler.passes.structure import RULES, count_nodes, verify
 from gatewright.compiler.passes.validation import compare, sample_inputs
@@ -139,6 +140,11 @@ def test_every_pass_is_registered_documented_and_a_frozen_dataclass() -> None:
         assert is_dataclass(instance._inst if hasattr(instance, "_inst") else instance)
     ordered = [p.info.name for p in pipeline.one_round(rounds_values=False).passes]
     assert ordered == list(PASSES)[: len(ordered)]
+
+
+def test_the_page_of_passes_is_current(repository: Path) -> None:
+    found = (repository / "compiler" / "passes" / "README.md").read_text(encoding="utf-8")
+    assert found == page(), "run python -m gatewright.compiler.passes.documentation compiler/passes/README.md"
 
 
 def test_the_registry_does_not_import_tvm() -> None:

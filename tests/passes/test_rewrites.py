@@ -41,6 +41,9 @@ _IDENTITIES = {
     "maximum": lambda x: op.maximum(x, scalar(-math.inf)),
     "clip": lambda x: _clip(x, -math.inf, math.inf),
     "tile": lambda x: op.tile(x, (1, 1, 1)),
+    "resize": lambda x: op.reshape(
+        op.image.resize2d(op.reshape(x, (1, 2, 3, 4)), (3, 4), None, "NCHW", "linear", "half_pixel"), (2, 3, 4)
+    ),
 }
 
 
@@ -65,6 +68,12 @@ _NO_IDENTITIES = {
 def test_almost_an_identity_stays(name: str) -> None:
     model = make(lambda emit, x: emit(_NO_IDENTITIES[name](x)), (2, 3, 4))
     assert len(ops(apply(EliminateIdentities(), model))) == 1
+
+
+def test_a_resize_that_shifts_stays() -> None:
+    mode = "tf_half_pixel_for_nn"
+    model = make(lambda e, x: e(op.image.resize2d(x, (3, 4), None, "NCHW", "linear", mode)), (1, 2, 3, 4))
+    assert ops(apply(EliminateIdentities(), model)) == ["image.resize2d"]
 
 
 def test_input_as_output_and_dead_code() -> None:
