@@ -14,7 +14,7 @@ import numpy.typing as npt
 from gatewright.compiler.floatgraph.graph import Node
 from gatewright.compiler.floatgraph.interpreter import execute
 from gatewright.compiler.floatgraph.operators.types import Array
-from gatewright.compiler.quantize.calibrate.data import batches
+from gatewright.compiler.quantize.calibrate.data import batches, fitting
 from gatewright.compiler.quantize.dialect import Program
 from gatewright.compiler.quantize.options import QuantizeOptions
 from gatewright.compiler.quantize.parameters import Parameters
@@ -44,7 +44,7 @@ def corrections(
         for block in region.blocks
         if block.kind in CHANNEL_AXIS and block.plain and block.weight not in program.quantized
     }
-    batch = next(batches(program.source.inputs, samples, _SAMPLES))
+    batch = next(batches(program.source.inputs, samples, fitting(program.source, _SAMPLES)))
     means: dict[str, npt.NDArray[np.float64]] = {}
 
     def mean_of(name: str, value: Array) -> npt.NDArray[np.float64]:

@@ -15,7 +15,7 @@ from gatewright.compiler.integer.graph import IntegerGraph
 from gatewright.compiler.integer.layers import Layer
 from gatewright.compiler.integer.reference import Reference
 from gatewright.compiler.integer.semantics import accumulator_bits
-from gatewright.compiler.quantize.calibrate.data import batches
+from gatewright.compiler.quantize.calibrate.data import batches, fitting
 from gatewright.compiler.quantize.calibrate.histogram import Histogram
 from gatewright.compiler.quantize.dialect import Program
 from gatewright.compiler.quantize.options import QuantizeOptions
@@ -74,7 +74,7 @@ def _measure(
     samples: Mapping[str, Array],
     options: QuantizeOptions,
 ) -> dict[str, tuple[float | None, float]]:
-    batch = next(batches(program.source.inputs, samples, options.measure_samples))
+    batch = next(batches(program.source.inputs, samples, fitting(program.source, options.measure_samples)))
     bounds = {block.name: (block.low, block.high) for block in region.blocks}
     real: dict[str, Array] = {name: array for name, array in batch.items() if name in graph}
 

@@ -47,7 +47,8 @@ class QuantizeOptions:
         bias_correction: shift biases so that quantization keeps the mean of every channel.
         equalize: cross-layer equalization of weight ranges before anything is quantized.
         batch_size: samples run at once while calibrating and measuring.
-        measure_samples: how many calibration samples the per-layer table (SQNR, saturation) is measured on; 0: none.
+        measure_samples: how many calibration samples the per-layer table (SQNR, saturation) is measured on, fewer
+            where tensors are large; 0: none.
         seed: of everything random (nothing is, today; kept in the manifest).
     """
 

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from gatewright.compiler.errors import GatewrightError, QuantizeError, UsageError
 from gatewright.compiler.quantize import QuantizeOptions, quantize_graph
 from gatewright.compiler.quantize.calibrate import Histogram, range_of
+from gatewright.compiler.quantize.calibrate.data import fitting
 from gatewright.compiler.quantize.calibrate.mse import error_of
 from gatewright.compiler.quantize.scales import choose_parameters, power_of_two_at_least
 from tests.quantize.graphs import Builder, normal
@@ -135,6 +136,17 @@ def test_one_array_x_serves_a_lone_input_of_another_name() -> None:
     model = quantize_graph("m", b.graph(y), {"x": normal(1, 8, 4)}, QuantizeOptions())
     assert model.integer is not None
     assert model.integer.inputs[0].name == "image"
+
+
+def test_large_tensors_are_run_few_samples_at_a_time_with_the_same_result() -> None:
+    b = Builder()
+    y = b.node("nn.pad", b.input("x", 1, 1, 8, 8), pad_width=(0, 0, 0, 0, 0, 2000, 0, 2000), pad_value=0.0)
+    assert fitting(b.graph(y), 64) == (1 << 24) // 2008**2
+    assert fitting(network().graph(network().y), 64) == 64  # type: ignore[attr-defined]
+    graph, data = network().graph(network().y), {"x": normal(3, 50, 4)}  # type: ignore[attr-defined]
+    found = [quantize_graph("m", graph, data, QuantizeOptions(batch_size=size)).integer for size in (7, 64)]
+    assert found[0] is not None and found[1] is not None
+    assert found[0].digest() == found[1].digest()
 
 
 def test_a_tensor_that_overflows_is_named() -> None:

@@ -10,7 +10,7 @@ from gatewright.compiler.errors import QuantizeError
 from gatewright.compiler.floatgraph.graph import FloatGraph, Node
 from gatewright.compiler.floatgraph.interpreter import execute
 from gatewright.compiler.floatgraph.operators.types import Array
-from gatewright.compiler.quantize.calibrate.data import batches
+from gatewright.compiler.quantize.calibrate.data import batches, fitting
 from gatewright.compiler.quantize.calibrate.histogram import Histogram
 
 __all__ = ["collect"]
@@ -25,7 +25,7 @@ def collect(
         graph: the float program.
         samples: as :func:`~gatewright.compiler.quantize.calibrate.data.calibration_samples` returns them.
         wanted: names of inputs and nodes.
-        batch_size: samples run at once.
+        batch_size: samples run at once, fewer where tensors are large.
 
     Raises:
         QuantizeError: GW3305 when a tensor becomes NaN or infinite.
@@ -36,7 +36,7 @@ def collect(
         if node.name in histograms:
             _count(histograms[node.name], node.name, value)
 
-    for batch in batches(graph.inputs, samples, batch_size):
+    for batch in batches(graph.inputs, samples, fitting(graph, batch_size)):
         for name, value in batch.items():
             if name in histograms:
                 _count(histograms[name], name, value)
