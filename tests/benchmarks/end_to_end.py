@@ -5,7 +5,7 @@
 
 For every model and profile it compiles for ``cpu`` and ``xilinx:zcu104``, verifies 256 samples on the CPU and 8 in the
 HLS C simulation, compiles a second time into another folder and compares every file but report.json, then moves the
-folder and verifies again. Models stand in GATEWRIGHT_MODELS, data in GATEWRIGHT_DATA. Exit code 0 when all holds, else 5.
+folder and verifies again. Models stand in GATEWRIGHT_MODELS, data in GATEWRIGHT_DATA. Exit code: 0 or 5.
 """
 
 from __future__ import annotations
