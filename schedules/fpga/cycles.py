@@ -1,21 +1,8 @@
 """Analytic cycle counts of the HLS kernels.
 
-Loop structures are read off the kernels themselves (hls4ml 1.3.0, templates/vitis/nnet_utils, and hls/firmware); the
-constants marked "measured" are from Vitis HLS 2023.1 reports of hls4ml 1.0 designs (targets/xilinx/published.toml,
-group ``csynth``).
-
-=====================  ==========================================================================================
-``conv_stream``        resource: the pixel loop is not pipelined; a pixel costs 4 cycles, a pixel that completes a
-                       window reuse_factor + 6 (measured). latency: PIPELINE II=reuse_factor over all pixels.
-``dense_stream``       a process gathers the beats into one; then reuse_factor turns, + 3 to drain (measured), one
-                       input every reuse_factor cycles (measured: the loop rewinds).
-``dense_parallel``     latency: one result every reuse_factor cycles; depth 1 or 3 (LUT or DSP multiplier) + an
-                       adder tree, three levels a cycle. resource: as dense_stream.
-``pool``               every input beat once, + 3 (measured).
-``window``             hls/firmware/gatewright_window.h: every input beat once, then kernel positions a window.
-``elementwise``        PIPELINE II=reuse_factor over the beats, + 3 (measured).
-``move``               every beat in, then every beat out.
-=====================  ==========================================================================================
+Loop structures are read off the kernels themselves (hls4ml 1.3.0, templates/vitis/nnet_utils, and hls/firmware); what
+is called measured comes from Vitis HLS 2023.1 and Vivado HLS 2019.2 reports of hls4ml designs
+(targets/xilinx/published.toml, group ``csynth``). :data:`CYCLE_MODELS` describes every formula.
 """
 
 from __future__ import annotations
@@ -26,10 +13,27 @@ from typing import Literal
 
 from gatewright.schedules.fpga.kernels import Kernel
 
-__all__ = ["IoType", "Strategy", "Timing", "cycle_model", "timing"]
+__all__ = ["CYCLE_MODELS", "IoType", "Strategy", "Timing", "cycle_model", "timing"]
 
 Strategy = Literal["latency", "resource"]
 IoType = Literal["io_parallel", "io_stream"]
+
+CYCLE_MODELS = {
+    "conv_stream": "resource: the pixel loop is not pipelined, a pixel costs 4 cycles, a pixel that completes a window "
+    "reuse_factor + 6 (measured); latency: PIPELINE II=reuse_factor over all pixels (nnet_conv2d_stream.h, "
+    "nnet_sepconv2d_stream.h)",
+    "conv_parallel": "reuse_factor a window, windows in sequence (nnet_conv2d_latency.h, nnet_conv2d_resource.h)",
+    "dense_stream": "a process gathers the beats into one; then reuse_factor turns and 3 to drain, one input every "
+    "reuse_factor cycles (measured: the loop rewinds; nnet_dense_stream.h, nnet_dense_resource.h)",
+    "dense_parallel": "latency: one result every reuse_factor cycles, depth 1 (LUT multiplier) or 3 (DSP) and an adder "
+    "tree of three levels a cycle (nnet_dense_latency.h); resource: as dense_stream",
+    "pool": "every input beat once, and 3 (measured; nnet_pooling_stream.h)",
+    "window": "every input beat once, then the kernel's positions a window (hls/firmware/gatewright_window.h)",
+    "elementwise": "PIPELINE II=reuse_factor over the beats, and 3 (measured; hls/firmware/gatewright_elementwise.h)",
+    "move": "every beat in, then every beat out (hls/firmware/gatewright_movement.h)",
+    "dataflow": "interval: the slowest layer; latency: longest path of fills and tails (schedules/fpga/dataflow.py)",
+}
+"""Formula -> what it counts, and where that is read from."""
 
 _PIXEL = 4
 _WINDOW = 2
@@ -55,7 +59,7 @@ class Timing:
 
 
 def cycle_model(kernel: Kernel, io_type: IoType) -> str:
-    """Name of the formula that counts the cycles of ``kernel`` (a row of the module's table)."""
+    """Name of the formula that counts the cycles of ``kernel`` (a key of :data:`CYCLE_MODELS`)."""
     if kernel.kind == "none":
         return "none"
     if kernel.kind in ("conv", "pointwise", "depthwise"):

@@ -12,7 +12,7 @@ from typing import Any
 from gatewright.schedules.fpga import costs, cycles
 from gatewright.targets.base import BuildPlan, Estimate, Figure, LayerEstimate
 
-__all__ = ["error_text", "largest_overestimate", "make_estimate", "models"]
+__all__ = ["error_text", "largest_overestimate", "make_estimate"]
 
 _RESOURCES = {
     "lut": "LUT",
@@ -30,24 +30,6 @@ _RESOURCE_MODEL = {
     "uram": "memory",
     "csynth_lut": "logic",
 }
-
-
-@cache
-def models() -> Mapping[str, str]:
-    """Formula name -> where it comes from."""
-    found = dict(costs.MODELS)
-    name = ""
-    for line in (cycles.__doc__ or "").splitlines():
-        if line.startswith("``"):
-            name, _, text = line.partition(" ")
-            found[name.strip("`")] = text.strip()
-        elif name and line.startswith(" "):  # the row goes on
-            found[name.strip("`")] += " " + line.strip()
-        else:
-            name = ""
-    found["conv_parallel"] = "reuse_factor a window, windows in sequence (nnet_conv2d_{latency,resource}.h)"
-    found["dataflow"] = "slowest layer; longest path of fills and tails (schedules/fpga/dataflow.py)"
-    return found
 
 
 @cache
@@ -93,7 +75,7 @@ def make_estimate(plan: BuildPlan, measured: Mapping[str, float] | None = None) 
         doubted = totals["lut"]
         totals["lut"] = replace(doubted, error="; ".join([doubted.error, *settings["warnings"]]))
     layers = tuple(LayerEstimate(row["layer"], row["op"], _layer(row)) for row in plan.layers)
-    return Estimate(plan.target, totals, layers, models())
+    return Estimate(plan.target, totals, layers, {**costs.MODELS, **cycles.CYCLE_MODELS})
 
 
 def _layer(row: Mapping[str, Any]) -> dict[str, Figure]:
