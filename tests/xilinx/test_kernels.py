@@ -154,6 +154,16 @@ def test_reuse_factors_pass_the_unroll_limit_and_hls4ml(channels: int, filters: 
         assert reuse == 1 and multipliers(kernel, "latency", 1) <= UNROLL_LIMIT
 
 
+def test_arrays_have_fewer_reuse_factors() -> None:
+    # hls4ml's array convolution reads past its window above n_in, and knows no folded depthwise product
+    found = {k.layer: k for k in kernels(residual_cnn())}
+    assert max(legal_reuse_factors(found["second"], "resource", "io_stream")) == 576
+    assert max(legal_reuse_factors(found["second"], "resource", "io_parallel")) == 72
+    assert legal_reuse_factors(found["depthwise"], "resource", "io_stream")
+    assert not legal_reuse_factors(found["depthwise"], "resource", "io_parallel")
+    assert max(legal_reuse_factors(found["logits"], "resource", "io_parallel")) == 80
+
+
 def test_partition_limit() -> None:
     wide = Kernel("x", "dense", "dense", n_in=5000, n_out=2)
     assert "4096" in (illegal(wide) or "")
