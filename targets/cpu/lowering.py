@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from tvm import ir, relax, target, transform
+from tvm.relax.backend.cpu_generic import pipeline
 
 from gatewright.compiler.integer.graph import IntegerGraph
 from gatewright.compiler.integer.to_relax import emit
 from gatewright.compiler.passes.fold_constants import FoldConstants
+from gatewright.schedules.cpu.reductions import rows_innermost
 
 __all__ = ["inlined", "lowered"]
 
@@ -20,6 +22,8 @@ def inlined(graph: IntegerGraph) -> ir.IRModule:
 
 
 def lowered(module: ir.IRModule, processor: target.Target) -> ir.IRModule:
-    """``module`` after TVM's default CPU pipeline: VM calls and one TIR function a kernel."""
+    """``module`` after TVM's default CPU pipeline: VM calls, and one TIR function a kernel in our loop order."""
+    fused = [*pipeline.library_dispatch_passes(processor), *pipeline.legalize_passes(processor)]
+    rest = [*pipeline.dataflow_lower_passes(processor), *pipeline.finalize_passes(processor)]
     with processor, transform.PassContext(opt_level=3):
-        return relax.get_default_pipeline(processor)(module)
+        return transform.Sequential(rest)(rows_innermost(transform.Sequential(fused)(module)))

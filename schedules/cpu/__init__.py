@@ -1,0 +1,1 @@
+"""What makes the CPU target fast: schedules of TIR kernels."""
