@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from gatewright.compiler.floatgraph.graph import Node
 from gatewright.compiler.quantize.parameters import Parameters
 
-__all__ = ["HEAVY", "MOVEMENT", "Block", "Kind"]
+__all__ = ["BIASED", "HEAVY", "MOVEMENT", "Block", "Kind"]
 
 Kind = str
 """``conv2d conv1d conv2d_transpose dense scale add multiply concat max_pool2d avg_pool2d table clip requantize reshape
@@ -22,6 +22,9 @@ permute slice pad resize float``."""
 
 MOVEMENT = frozenset({"reshape", "permute", "slice", "pad", "resize", "max_pool2d"})
 """Kinds whose result holds values of the operand alone: both may have the same parameters."""
+
+BIASED: Mapping[str, int] = {"conv2d": 1, "conv1d": 1, "conv2d_transpose": 1, "dense": -1}
+"""Kinds that take a bias and a factor a channel, and the channel axis."""
 
 HEAVY = frozenset({"conv2d", "conv1d", "conv2d_transpose", "dense"})
 """Kinds that are never host work."""

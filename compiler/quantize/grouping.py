@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from gatewright.compiler.floatgraph.graph import Node
-from gatewright.compiler.quantize.blocks import Block
+from gatewright.compiler.quantize.anchors import anchor_block
+from gatewright.compiler.quantize.blocks import BIASED, Block
 from gatewright.compiler.quantize.clamps import bounds_of
 from gatewright.compiler.quantize.dialect import Program
 from gatewright.compiler.quantize.functions import FUNCTIONS, is_scalar
@@ -17,30 +18,8 @@ from gatewright.compiler.quantize.quantizers import recognize
 
 __all__ = ["group"]
 
-_ANCHORS = {
-    "nn.conv2d": "conv2d",
-    "nn.conv1d": "conv1d",
-    "nn.conv2d_transpose": "conv2d_transpose",
-    "nn.max_pool2d": "max_pool2d",
-    "nn.avg_pool2d": "avg_pool2d",
-    "nn.adaptive_avg_pool2d": "avg_pool2d",
-    "mean": "avg_pool2d",
-    "reshape": "reshape",
-    "squeeze": "reshape",
-    "expand_dims": "reshape",
-    "flatten": "reshape",
-    "nn.batch_flatten": "reshape",
-    "permute_dims": "permute",
-    "strided_slice": "slice",
-    "nn.pad": "pad",
-    "image.resize2d": "resize",
-    "requantize": "requantize",
-    "concat": "concat",
-}
 _ABSORBING = {"conv2d", "conv1d", "conv2d_transpose", "dense", "scale", "add", "multiply", "concat", "max_pool2d",
               "avg_pool2d"}  # fmt: skip
-_BIASED = {"conv2d": 1, "conv1d": 1, "conv2d_transpose": 1, "dense": -1}
-"""Kinds that take a bias and a factor a channel, and the channel axis."""
 
 
 def group(program: Program, powers_of_two: bool = False) -> tuple[Block, ...]:
@@ -78,17 +57,7 @@ class _Grouping:
     def _visit(self, node: Node) -> None:
         if self._clamp(node) or self._affine(node) or self._function(node):
             return
-        constants = [name for name in node.inputs if name in self.program.constants]
-        tensors = tuple(name for name in node.inputs if name not in self.program.constants)
-        block = Block(node.name, "float", tensors, node, (node,), node.shape)
-        build: Callable[[Block, list[str]], Block] = self._other
-        if node.op in _ANCHORS:
-            build = self._anchor
-        elif node.op == "matmul":
-            build = self._matmul
-        elif node.op in ("add", "subtract", "multiply", "divide"):
-            build = self._arithmetic
-        self.blocks[node.name] = build(block, constants)
+        self.blocks[node.name] = anchor_block(node, self.program)
 
     # What is absorbed into an earlier block.
 
@@ -129,12 +98,12 @@ class _Grouping:
         if len(constants) != 1 or (node.op in ("subtract", "divide") and node.inputs[0] != tensors[0]):
             return False
         block = self.blocks.get(tensors[0])
-        if block is None or block.kind not in _BIASED or block.parameters or "clamps" in block.attributes:
+        if block is None or block.kind not in BIASED or block.parameters or "clamps" in block.attributes:
             return False
         if not self._sole_user(tensors[0]) or block.shape != node.shape:
             return False
         value = self.program.constants[constants[0]]
-        if not _along_axis(value.shape, block.shape, _BIASED[block.kind]):
+        if not _along_axis(value.shape, block.shape, BIASED[block.kind]):
             return False
         if node.op in ("multiply", "divide") and not (np.asarray(value, np.float64) > 0).all():
             return False
@@ -243,68 +212,8 @@ class _Grouping:
             source = node.name
         return Block(nodes[-1].name, "clip", (root,), nodes[-1], nodes, nodes[-1].shape, low, high)
 
-    # Anchors.
-
-    def _anchor(self, block: Block, constants: list[str]) -> Block:
-        node = block.anchor
-        kind = _ANCHORS[node.op]
-        if kind in _BIASED:
-            if len(block.inputs) != 1 or node.inputs[0] != block.inputs[0]:
-                return replace(block, reason="its weights are computed at run time")
-            return replace(block, kind=kind, weight=node.inputs[1])
-        if kind == "concat":
-            if constants:
-                return replace(block, reason="a constant is concatenated")
-            return replace(block, kind=kind)
-        if len(block.inputs) != 1:
-            return replace(block, reason="an operand is computed at run time")
-        reason = _refusal(node, self.program.shapes[block.inputs[0]])
-        return replace(block, reason=reason) if reason else replace(block, kind=kind)
-
-    def _matmul(self, block: Block, constants: list[str]) -> Block:
-        node = block.anchor
-        if len(block.inputs) == 1 and node.inputs[0] == block.inputs[0]:
-            if self.program.constants[constants[0]].ndim == 2:
-                return replace(block, kind="dense", weight=constants[0])
-            return replace(block, reason="its weights are no matrix")
-        return replace(block, reason="a product of two computed tensors or with a constant on the left")
-
-    def _arithmetic(self, block: Block, constants: list[str]) -> Block:
-        node = block.anchor
-        if not constants:
-            if node.op == "divide":
-                return replace(block, reason="a quotient of two computed tensors")
-            return replace(block, kind="multiply" if node.op == "multiply" else "add", inputs=node.inputs)
-        if node.op == "divide" and node.inputs[0] in self.program.constants:
-            return replace(block, reason="the divisor is computed")
-        if node.shape != self.program.shapes[block.inputs[0]]:
-            return replace(block, reason="the constant operand broadcasts the tensor to a larger shape")
-        return replace(block, kind="scale", weight=constants[0])
-
-    def _other(self, block: Block, constants: list[str]) -> Block:
-        return replace(block, reason=f"operator {block.anchor.op!r} has no integer semantics")
-
 
 def _along_axis(constant: tuple[int, ...], shape: tuple[int, ...], axis: int) -> bool:
     """Whether a constant that broadcasts to ``shape`` varies along ``axis`` at most."""
     padded = (1,) * (len(shape) - len(constant)) + constant
     return len(padded) == len(shape) and all(size == 1 for i, size in enumerate(padded) if i != axis % len(shape))
-
-
-def _refusal(node: Node, shape: tuple[int, ...]) -> str:
-    """Why a node of an integer operator has no integer form all the same ("" when it has)."""
-    attributes = node.attributes
-    if node.op == "mean":
-        axes = attributes.get("axis")
-        named = tuple(sorted(int(a) % len(shape) for a in axes)) if isinstance(axes, tuple) else None  # type: ignore[arg-type]
-        if len(shape) != 4 or named != (2, 3):
-            return "a mean over other axes than height and width"
-    if node.op == "nn.adaptive_avg_pool2d" and tuple(node.shape[2:]) != (1, 1):
-        return "adaptive pooling to more than one position"
-    if node.op == "nn.pad" and attributes.get("pad_mode", "constant") != "constant":
-        return f"padding mode {attributes['pad_mode']!r}"
-    if node.op == "image.resize2d" and attributes.get("method") != "nearest_neighbor":
-        return f"resize method {attributes.get('method')!r}; only nearest neighbour has integer semantics"
-    if node.op in ("nn.max_pool2d", "nn.avg_pool2d") and attributes.get("layout", "NCHW") != "NCHW":
-        return f"layout {attributes['layout']!r}"
-    return ""

@@ -122,6 +122,22 @@ def test_max_pooling_moves_integers(seed: int, profile: str, kernel: int, stride
 
 
 @pytest.mark.parametrize("profile", PROFILES)
+@pytest.mark.parametrize(("op", "limit"), [("nn.max_pool1d", 0.0), ("nn.avg_pool1d", 0.5), ("mean", 0.5),
+                                           ("nn.adaptive_avg_pool1d", 0.5)])  # fmt: skip
+def test_pooling_over_one_dimension(op: str, limit: float, profile: str) -> None:
+    b = Builder()
+    x = b.input("x", 1, 3, 9)
+    if op == "mean":
+        y = b.node(op, x, axis=(2,), keepdims=False)
+    elif op == "nn.adaptive_avg_pool1d":
+        y = b.node(op, x, shape=(1, 3, 1), output_size=(1,))
+    else:
+        y = b.node(op, x, shape=(1, 3, 5), pool_size=(3,), strides=(2,), dilation=(1,), padding=(1, 1), ceil_mode=False,
+                   count_include_pad=False)  # fmt: skip
+    assert steps_apart(b, y, {"x": normal(0, 8, 3, 9)}, profile).max() <= limit + 1e-3
+
+
+@pytest.mark.parametrize("profile", PROFILES)
 def test_concatenation_shares_the_scale_of_operands_nobody_else_reads(profile: str) -> None:
     b = Builder()
     x = b.input("x", 1, 3, 4, 4)

@@ -1,6 +1,8 @@
-"""Window maximum and window average."""
+"""Window maximum and window average, over one or two dimensions."""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -16,76 +18,106 @@ from gatewright.compiler.quantize.lower.context import Lowering
 __all__ = ["lower_avg_pool2d", "lower_max_pool2d"]
 
 Pads = tuple[int, int, int, int]
+Pair = tuple[int, int]
+
+
+@dataclass(frozen=True)
+class _Windows:
+    """Where the windows lie. One-dimensional pooling has height 1 throughout.
+
+    Attributes:
+        shape, result: (N, C, H, W) of operand and result.
+        declared: padding as the model states it; ``padding`` adds the overhang of ceil mode at the bottom and right.
+        counted: whether declared padding counts in an average.
+    """
+
+    shape: tuple[int, ...]
+    result: tuple[int, ...]
+    kernel: Pair
+    strides: Pair
+    dilation: Pair
+    declared: Pads
+    counted: bool
+
+    @property
+    def padding(self) -> Pads:
+        sizes = zip(
+            self.result[2:], self.shape[2:], self.kernel, self.strides, self.dilation, self.declared, strict=False
+        )
+        over = [(out - 1) * s + (k - 1) * d + 1 - size - before for out, size, k, s, d, before in sizes]
+        top, left, bottom, right = self.declared
+        return top, left, max(over[0], bottom), max(over[1], right)
+
+    def divisors(self) -> npt.NDArray[np.float64]:
+        """(OH, OW): elements inside the input, and inside declared padding when that counts (ONNX AveragePool);
+        (1, 1) where they are all the same."""
+        _, _, bottom, right = self.declared
+        inside, rest = np.ones((1, 1, *self.shape[2:])), self.padding
+        if self.counted:
+            inside = pad_spatial(inside, self.declared, 1)
+            rest = (0, 0, rest[2] - bottom, rest[3] - right)
+        views = positions(pad_spatial(inside, rest, 0), self.kernel, self.strides)
+        counts = np.asarray(sum(view for _, _, view in views), np.float64)
+        counts = counts[0, 0, : self.result[2], : self.result[3]]
+        return counts[:1, :1] if np.all(counts == counts[0, 0]) else counts
+
+
+def _windows(node: Node, shape: tuple[int, ...]) -> _Windows:
+    wide = shape if len(shape) == 4 else (*shape[:2], 1, shape[2])
+    if not node.op.startswith(("nn.max_pool", "nn.avg_pool")):  # a global mean
+        size = (wide[2], wide[3])
+        return _Windows(wide, (*wide[:2], 1, 1), size, size, (1, 1), (0, 0, 0, 0), False)
+    found = [integers(node.attributes[key]) for key in ("pool_size", "strides", "dilation")]
+    kernel, strides, dilation = ((1, *pair)[-2:] for pair in found)
+    padding = integers(node.attributes["padding"])
+    declared = padding if len(padding) == 4 else (0, padding[0], 0, padding[1])
+    result = node.shape if len(node.shape) == 4 else (*node.shape[:2], 1, node.shape[2])
+    return _Windows(
+        wide, result, (kernel[0], kernel[1]), (strides[0], strides[1]), (dilation[0], dilation[1]),
+        (declared[0], declared[1], declared[2], declared[3]), bool(node.attributes.get("count_include_pad")),
+    )  # fmt: skip
+
+
+def _wide(block: Block, context: Lowering, windows: _Windows) -> str:
+    """The operand with four dimensions."""
+    (source,) = block.inputs
+    if context.program.shapes[source] == windows.shape:
+        return source
+    return context.emit(Reshape(f"{block.name}.wide", (source,), context.type_of(source, windows.shape)))
 
 
 def lower_max_pool2d(block: Block, context: Lowering) -> None:
     """One MaxPool2d layer, and a Requantize where the model gives the result other parameters."""
-    (source,), node = block.inputs, block.anchor
+    (source,) = block.inputs
+    windows = _windows(block.anchor, context.program.shapes[source])
     before, target = context.parameters[source], context.parameters[block.name]
-    kernel, strides, dilation = (integers(node.attributes[key]) for key in ("pool_size", "strides", "dilation"))
-    pads = _pads(node, context.program.shapes[source], kernel, strides, dilation)
-    same = before == target
-    name = block.name if same else f"{block.name}.pool"
+    same, flat = before == target, block.shape == windows.result
+    name = block.name if same and flat else f"{block.name}.pool"
     clamp = before.clamp(block.low, block.high) if same else before.limits
-    output = before.of_shape(block.shape)
+    output = before.of_shape(windows.result)
     context.emit(
-        MaxPool2d(name, (source,), output, (kernel[0], kernel[1]), clamp, (strides[0], strides[1]), pads,
-                  (dilation[0], dilation[1]))
+        MaxPool2d(name, (_wide(block, context, windows),), output, windows.kernel, clamp, windows.strides,
+                  windows.padding, windows.dilation)
     )  # fmt: skip
     if not same:
-        context.requantized(name, output, block.name, target, target.clamp(block.low, block.high))
+        rounded = block.name if flat else f"{block.name}.rounded"
+        name = context.requantized(name, output, rounded, target, target.clamp(block.low, block.high))
+    if not flat:
+        context.emit(Reshape(block.name, (name,), context.type_of(block.name)))
 
 
 def lower_avg_pool2d(block: Block, context: Lowering) -> None:
     """One AvgPool2d layer; the divisor is a table by position where windows hold different numbers of elements."""
-    (source,), node = block.inputs, block.anchor
-    shape, target = context.program.shapes[source], context.rounding(block)
-    pads: Pads = (0, 0, 0, 0)
-    if node.op == "nn.avg_pool2d":
-        kernel, strides = integers(node.attributes["pool_size"]), integers(node.attributes["strides"])
-        pads = _pads(node, shape, kernel, strides, (1, 1))
-        counts = _counts(node, shape, kernel, strides, pads)
-    else:  # a global mean
-        kernel = strides = shape[2:]
-        counts = np.full((1, 1), float(kernel[0] * kernel[1]))
-    if np.all(counts == counts[0, 0]):
-        counts = counts[:1, :1]
-    reals = context.parameters[source].scale / target.scale / counts
+    (source,) = block.inputs
+    windows = _windows(block.anchor, context.program.shapes[source])
+    target = context.rounding(block)
+    reals = context.parameters[source].scale / target.scale / windows.divisors()
     multiplier, shift = multipliers_of(reals, context.options.multiplier_bits, block.name)
-    full = block.shape if len(block.shape) == 4 else (*shape[:2], 1, 1)
-    name = block.name if full == block.shape else f"{block.name}.pool"
+    flat = block.shape == windows.result
+    name = block.name if flat else f"{block.name}.pool"
     context.emit(
-        AvgPool2d(name, (source,), context.type_of(block.name, full), (kernel[0], kernel[1]), multiplier, shift,
-                  target.clamp(block.low, block.high), (strides[0], strides[1]), pads)
+        AvgPool2d(name, (_wide(block, context, windows),), context.type_of(block.name, windows.result), windows.kernel,
+                  multiplier, shift, target.clamp(block.low, block.high), windows.strides, windows.padding)
     )  # fmt: skip
-    if name != block.name:
+    if not flat:
         context.emit(Reshape(block.name, (name,), context.type_of(block.name)))
-
-
-def _pads(
-    node: Node, shape: tuple[int, ...], kernel: tuple[int, ...], strides: tuple[int, ...], dilation: tuple[int, ...]
-) -> Pads:
-    """Declared padding, with the overhang of ceil mode added at the bottom and right."""
-    top, left, bottom, right = integers(node.attributes["padding"])
-    over = [
-        (out - 1) * s + (k - 1) * d + 1 - size - before
-        for out, s, k, d, size, before in zip(
-            node.shape[2:], strides, kernel, dilation, shape[2:], (top, left), strict=True
-        )
-    ]
-    return top, left, max(over[0], bottom), max(over[1], right)
-
-
-def _counts(
-    node: Node, shape: tuple[int, ...], kernel: tuple[int, ...], strides: tuple[int, ...], pads: Pads
-) -> npt.NDArray[np.float64]:
-    """(OH, OW) divisors: elements inside the input, and inside declared padding when that counts (ONNX AveragePool)."""
-    top, left, bottom, right = integers(node.attributes["padding"])
-    inside = np.ones((1, 1, *shape[2:]))
-    counted = bool(node.attributes.get("count_include_pad"))
-    if counted:
-        inside = pad_spatial(inside, (top, left, bottom, right), 1)
-    rest: Pads = (0, 0, pads[2] - bottom, pads[3] - right) if counted else pads
-    windows = positions(pad_spatial(inside, rest, 0), (kernel[0], kernel[1]), (strides[0], strides[1]))
-    total = sum(view for _, _, view in windows)
-    return np.asarray(total, np.float64)[0, 0, : node.shape[2], : node.shape[3]]
