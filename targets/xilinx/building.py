@@ -16,6 +16,7 @@ from gatewright.compiler.errors import ToolError
 from gatewright.compiler.integer.graph import IntegerGraph
 from gatewright.targets.base import BuildPlan, Estimate, IntegerLibrary
 from gatewright.targets.xilinx.estimating import make_estimate
+from gatewright.targets.xilinx.synth import command, synthesize
 
 __all__ = ["build", "estimate_json", "load", "read_measured"]
 
@@ -34,6 +35,9 @@ def build(plan: BuildPlan, directory: Path) -> None:
     graph = plan.model.integer
     assert graph is not None  # the plan was made for it
     folder = directory / PROJECT
+    if plan.options["synth"]:
+        # a missing tool is said now, not after the C simulation has been compiled
+        command(str(plan.settings["backend"]), bool(plan.options["vsynth"]))
     project.write(graph, plan.layers, _hls_settings(plan, graph), folder)
     _write_json(directory / "plan.json", plan.to_json())
     status: dict[str, Any] = {"schema_version": 1, "project": PROJECT, "csim": "not asked for", "warnings": []}
@@ -41,8 +45,6 @@ def build(plan: BuildPlan, directory: Path) -> None:
         _simulation(plan, folder, status)
     measured = None
     if plan.options["synth"]:
-        from gatewright.targets.xilinx.synth import synthesize
-
         timeout_s, vsynth = float(plan.options["synth_timeout_s"]), bool(plan.options["vsynth"])
         measured = synthesize(folder, plan.settings, timeout_s, vsynth)
         _write_json(directory / MEASURED, measured)

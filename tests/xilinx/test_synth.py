@@ -80,6 +80,7 @@ def build(directory: Path, variant: str = "zcu104", **options: object) -> Path:
 def test_missing_tool(tmp_path: Path, bin_folder: Path) -> None:
     with pytest.raises(ToolError) as caught:
         build(tmp_path / "built")
+    assert not list((tmp_path / "built").iterdir())  # said before anything is built
     error = caught.value
     assert error.exit_code == ExitCode.TOOL and error.code == "GW5101"
     assert "vitis-run or vitis_hls" in error.place and "PATH" in error.reason
