@@ -12,7 +12,8 @@ import math
 import os
 import shutil
 import subprocess
-from collections.abc import Mapping
+import threading
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,8 @@ from gatewright.compiler.errors import ToolError, UsageError
 __all__ = ["LIBRARY", "Simulation", "compile", "load"]
 
 LIBRARY = Path("csim") / "libgatewright_csim.so"
+
+_STACK_BYTES = 1 << 29
 
 Tensors = dict[str, npt.NDArray[np.integer[Any]]]
 
@@ -117,8 +120,20 @@ class Simulation:
                 "GW0102", "inputs", "the inputs hold different numbers of samples", "give all the same number"
             )
         made = [np.empty((samples, math.prod(port["shape"])), np.int32) for port in self.outputs]
-        self._run(ctypes.c_long(samples), _pointers(fed), _pointers(made))
+        _with_deep_stack(lambda: self._run(ctypes.c_long(samples), _pointers(fed), _pointers(made)))
         return {port["name"]: _logical(port, array) for port, array in zip(self.outputs, made, strict=True)}
+
+
+def _with_deep_stack(call: Callable[[], object]) -> None:
+    """Run ``call`` in a thread with room for hls4ml's kernels: they keep whole products and images in local arrays,
+    which are registers in hardware and would overrun the 8 MiB of a usual stack here."""
+    before = threading.stack_size(_STACK_BYTES)
+    try:
+        thread = threading.Thread(target=call)
+        thread.start()
+    finally:
+        threading.stack_size(before)
+    thread.join()
 
 
 def _pointers(arrays: list[npt.NDArray[np.int32]]) -> Any:

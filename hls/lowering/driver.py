@@ -13,7 +13,7 @@ import numpy as np
 from gatewright.compiler.integer.graph import IntegerGraph
 from gatewright.compiler.integer.layers import Input, Reshape, Transpose
 from gatewright.compiler.integer.semantics import Interval
-from gatewright.hls.extension import quiet, register
+from gatewright.hls.extension import fast_legality, quiet, register
 from gatewright.hls.layout import Positions, Wire, canonical_index, canonical_shape
 from gatewright.hls.lowering import elementwise, linear, movement, pooling
 from gatewright.hls.lowering.builder import Builder
@@ -140,7 +140,7 @@ def lower(graph: IntegerGraph, rows: Sequence[Mapping[str, Any]], settings: Mapp
     made = design(graph, rows, str(settings["io_type"]))
     builder = made.builder
     extra = {"board": settings["board"]} if settings["backend"] == "VivadoAccelerator" else {}
-    with quiet():
+    with quiet(), fast_legality():
         config = create_config(
             output_dir=".", project_name=str(settings["project_name"]), backend=str(settings["backend"]),
             io_type=str(settings["io_type"]), part=settings["part"], clock_period=settings["clock_period_ns"], **extra,
