@@ -2,6 +2,27 @@
 
 ``import_model`` is all other packages call. Neither this package nor anything it does before a model is accepted
 imports tvm: a rejected file costs no compiler start.
+
+Codes of its errors:
+
+===============  ===========================================================================================
+code             meaning
+===============  ===========================================================================================
+GW1001 - GW1005  the file: missing, no regular file, unreadable, empty, changing
+GW1010           not the wire format of an ONNX model, or damaged
+GW1011 - GW1013  no graph; an IR version, an operator set that is not known
+GW1020 - GW1023  names: made twice, made by nobody, in a cycle, an output nobody makes
+GW1024           a node against its operator's declaration: inputs, outputs, attributes
+GW1025, GW1026   functions that call themselves; sparse tensors
+GW1030 - GW1032  tensors: data that does not fit the shape, element type, NaN or infinity
+GW1040 - GW1042  external data: outside the model's folder, missing, wrong offset or length
+GW1050 - GW1053  inputs: dimensions to be given, given shapes that contradict, unknown names, types
+GW1060           shapes or values that contradict the operator's definition
+GW1070           quantization parameters
+GW1090           TVM's importer refuses a node
+GW2100           operators that are not supported, all of them
+GW6001 - GW6010  limits: file, nesting, nodes, tensors, tensor bytes, total bytes, rank, fields, names, external data
+===============  ===========================================================================================
 """
 
 from __future__ import annotations

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import keyword
 import re
 import warnings
 from typing import Any
@@ -62,7 +63,7 @@ def _identifier(name: str) -> str:
     """``name`` as Relax text can print it: the first of the names tf2onnx joins with ``;``, at most 64 characters."""
     first = name.split(";", maxsplit=1)[0]
     text = re.sub(r"\W+", "_", first, flags=re.ASCII).strip("_")[-64:].strip("_") or "node"
-    return f"n{text}" if text[0].isdigit() else text
+    return f"n{text}" if text[0].isdigit() or keyword.iskeyword(text) else text
 
 
 def _value(spec: TensorSpec) -> onnx.ValueInfoProto:

@@ -10,6 +10,7 @@ from typing import Any
 
 import onnx
 
+from gatewright.compiler.errors import FrontendError
 from gatewright.compiler.frontend.draft import Draft
 from gatewright.compiler.frontend.external import ExternalData
 from gatewright.compiler.frontend.files import read_model_bytes
@@ -47,6 +48,8 @@ def normalise(
     reader = ModelReader(model, TensorReader(ExternalData(path.parent, limits), limits), opsets)
     nodes, constants = reader.graph()
     outputs = tuple(value.name for value in model.graph.output)
+    if not all(outputs):
+        raise FrontendError("GW1023", place, "declares an output without a name", "export the model again")
     ordered = in_order(nodes, {*constants, *(spec.name for spec in inputs)}, outputs, place)
     check_finite(ordered, constants)
     functions = reader.functions()

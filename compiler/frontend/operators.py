@@ -18,7 +18,7 @@ from gatewright.compiler.frontend.reader import ModelReader
 from gatewright.compiler.frontend.scope import Scope, UnsupportedError
 from gatewright.compiler.frontend.tensors import TensorReader
 
-__all__ = ["SUPPORTED", "check_constants", "definition", "refusal", "takes"]
+__all__ = ["SUPPORTED", "check_constants", "definition", "refusal", "supported_operators", "takes"]
 
 # ONNX's own operators that reach TVM's importer after the rewrites: name -> restriction.
 _NAMES = """
@@ -62,6 +62,20 @@ _RANDOM = frozenset(
     {"Bernoulli", "Multinomial", "RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike"}
 )
 _DATA_DEPENDENT = frozenset({"Compress", "NonMaxSuppression", "NonZero", "Unique"})
+
+
+def supported_operators() -> Mapping[str, tuple[str, ...]]:
+    """Operator names by domain, everything the front end takes: as it is, rewritten, or by ONNX's own definition."""
+    from gatewright.compiler.frontend.rewrites import REWRITES
+
+    names = {"": {*SUPPORTED, "Identity", "If", "Shape", "Size"}}
+    for domain, op in REWRITES:
+        names.setdefault(domain, set()).add(op)
+    for schema in onnx.defs.get_all_schemas():
+        if not schema.domain and (schema.has_function or schema.has_context_dependent_function):
+            names[""].add(schema.name)
+    refused = _STATEFUL | _LOOPS | _RANDOM | _DATA_DEPENDENT
+    return {domain or "ai.onnx": tuple(sorted(found - refused)) for domain, found in sorted(names.items())}
 
 
 def takes(node: Node) -> bool:

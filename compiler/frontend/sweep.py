@@ -139,9 +139,10 @@ class _Sweep:
             for rewrite in REWRITES.get((node.domain, node.op), ()):
                 if (replacement := rewrite(node, self.scope)) is not None:
                     return replacement
-        except (IndexError, KeyError, TypeError, ValueError) as error:
+        except (ArithmeticError, LookupError, TypeError, ValueError) as error:
+            # Ranks, lengths or values no operator has: ONNX's own inference finds better words, where it looks.
             if not node.domain:
-                raise  # Its declaration was checked: a bug of ours.
+                infer(node, self.scope)
             raise FrontendError(
                 "GW1024", node.where(), f"does not follow the operator's definition: {error}", "export the model again"
             ) from error

@@ -34,7 +34,7 @@ ROUNDING = [
 # Largest difference in steps of the output, over 8 random inputs; measured with onnxruntime 1.31.
 QDQ = {
     "imagenet/mobilenet_v1_0.25_128_quant": 1, "imagenet/mobilenet_v2_1.0_224_quant": 6,
-    "mlperf_tiny/ad_toycar_ae_int8": 2, "mlperf_tiny/ic_resnet8_int8": 2, "mlperf_tiny/ic_resnet_large_int8": 2,
+    "mlperf_tiny/ad_toycar_ae_int8": 2, "mlperf_tiny/ic_resnet8_int8": 4, "mlperf_tiny/ic_resnet_large_int8": 2,
     "mlperf_tiny/kws_dscnn_int8": 2, "mlperf_tiny/micro_speech_quantized": 1, "mlperf_tiny/person_detect": 2,
     "mlperf_tiny/sww_ref_int8": 2, "mlperf_tiny/vww_mobilenetv1_025_int8": 2,
 }  # fmt: skip

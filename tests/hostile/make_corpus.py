@@ -609,19 +609,34 @@ def pads_below_zero(folder: Path) -> Content:
     return conv(weights(), pads=[-3, -3, -3, -3])
 
 
-@case("GW1060", "'conv1'", "spans")
+@case("GW1060", "'conv1'", "dilations")
 def dilation_of_2_to_the_62(folder: Path) -> Content:
     return conv(weights(), dilations=[2**62, 1])
 
 
-@case("GW1060", "'pool'")
+@case("GW1060", "'conv1'", "spans 4001")
+def dilation_beyond_the_input(folder: Path) -> Content:
+    return conv(weights(), dilations=[2000, 1])
+
+
+@case("GW1060", "'pool'", "spans")
 def kernel_larger_than_the_input(folder: Path) -> Content:
-    return model([node("MaxPool", ["x"], ["y"], "pool", kernel_shape=[2**40, 2])])
+    return model([node("MaxPool", ["x"], ["y"], "pool", kernel_shape=[2**30, 2])])
 
 
 @case("GW1060", "'turn'")
 def permutation_out_of_range(folder: Path) -> Content:
     return model([node("Transpose", ["x"], ["y"], "turn", perm=[0, 1, 2, 9])])
+
+
+@case("GW1060", "'flat'", "reshape")
+def reshape_to_another_size(folder: Path) -> Content:
+    return model([node("Reshape", ["x", "s"], ["y"], "flat")], initializers=[tensor("s", np.array([1, 100]))])
+
+
+@case("GW1060", "'take'", "index 9")
+def index_out_of_range(folder: Path) -> Content:
+    return model([node("Gather", ["x", "i"], ["y"], "take", axis=1)], initializers=[tensor("i", np.array([0, 9]))])
 
 
 @case("GW1070", "'deq'", "scale")

@@ -130,6 +130,8 @@ def lp_normalization(node: Node, scope: Scope) -> Sequence[Node]:
 
 def _norm(node: Node, scope: Scope, output: str, axes: tuple[int, ...], p: int) -> list[Node]:
     x = node.inputs[0]
+    if p < 1:
+        raise FrontendError("GW1060", node.where(), f"p is {p}; norms have a p of 1 or more", "export the model again")
     if p in (1, 2):
         return [node.make(f"ReduceL{p}", [x], output, 13, axes=axes, keepdims=1)]
     size, powered, summed = (scope.fresh(f"{node.name}/{part}") for part in ("abs", "power", "sum"))

@@ -205,8 +205,6 @@ def reshape(node: Node, scope: Scope) -> Sequence[Node] | None:
         raise UnsupportedError("its shape depends on the data", "export the model with static shapes")
     old = scope.shape(node.inputs[0])
     wanted = [int(d) for d in shape.reshape(-1)]
-    if all(d > 0 for d in wanted):
-        return None
     if not node.attributes.get("allowzero", 0):
         if any(d == 0 and i >= len(old) for i, d in enumerate(wanted)):
             raise FrontendError(
@@ -217,15 +215,37 @@ def reshape(node: Node, scope: Scope) -> Sequence[Node] | None:
             )
         wanted = [old[i] if d == 0 else d for i, d in enumerate(wanted)]
     rest = math.prod(d for d in wanted if d != -1)
-    if wanted.count(-1) > 1 or any(d < -1 for d in wanted) or (-1 in wanted and (rest == 0 or math.prod(old) % rest)):
+    if wanted.count(-1) == 1 and rest > 0 and math.prod(old) % rest == 0:
+        wanted[wanted.index(-1)] = math.prod(old) // rest
+    if any(d < 0 for d in wanted) or math.prod(wanted) != math.prod(old):
         raise FrontendError(
             "GW1060",
             node.where(),
-            f"cannot reshape {list(old)} to {wanted}",
-            "check the input shape; export the model again",
+            f"cannot reshape {list(old)} to {[int(d) for d in shape.reshape(-1)]}",
+            "check the input shape: the model may be made for another",
         )
-    wanted = [math.prod(old) // rest if d == -1 else d for d in wanted]
+    if wanted == list(shape.reshape(-1)) and not node.attributes.get("allowzero", 0):
+        return None
     return [node.make("Reshape", [node.inputs[0], scope.add(f"{node.name}/shape", wanted)], node.outputs[0], 13)]
+
+
+def gemm(node: Node, scope: Scope) -> None:
+    """Only checked: ONNX's inference of some versions lets any two matrices through.
+
+    Raises:
+        FrontendError: GW1060 when the matrices do not go together.
+    """
+    a, b = scope.shape(node.inputs[0]), scope.shape(node.inputs[1])
+    if len(a) == 2 and len(b) == 2:
+        inner = (a[0 if node.attributes.get("transA", 0) else 1], b[1 if node.attributes.get("transB", 0) else 0])
+        if inner[0] == inner[1]:
+            return
+    raise FrontendError(
+        "GW1060",
+        node.where(),
+        f"cannot multiply {list(a)} by {list(b)}",
+        "check the input shape: the model may be made for another",
+    )
 
 
 _REDUCTIONS = ["L1", "L2", "LogSum", "LogSumExp", "Max", "Mean", "Min", "Prod", "Sum", "SumSquare"]
@@ -245,4 +265,5 @@ RULES = {
     ("", "BatchNormalization"): batch_normalization,
     ("", "Scatter"): scatter,
     ("", "Reshape"): reshape,
+    ("", "Gemm"): gemm,
 }

@@ -118,15 +118,22 @@ def _kept(node: Node, scope: Scope, index: int, value: Array) -> str:
 def dequantize(node: Node, scope: Scope, q: str, scale: str, zero: str, axis: int = 1) -> tuple[str, Node]:
     """``q`` as a float tensor: its name and the node that makes it; keeps the name of ``q`` for the reader."""
     output = scope.fresh(f"{q}/dequantized")
-    return output, replace(
-        node.make("DequantizeLinear", [q, scale, *([zero] if zero else [])], output, 13, axis=axis), name=output
-    )
+    inputs = [q, _in_float32(scope, scale), *([zero] if zero else [])]
+    return output, replace(node.make("DequantizeLinear", inputs, output, 21, axis=axis), name=output)
 
 
 def quantize(node: Node, scope: Scope, x: str, output: str, scale: str, zero: str) -> Node:
     """The node that makes ``output`` out of the float tensor ``x``."""
-    made = node.make("QuantizeLinear", [x, scale, *([zero] if zero else [])], output, 21)
-    return replace(made, name=f"{node.name}/quantize")
+    inputs = [x, _in_float32(scope, scale), *([zero] if zero else [])]
+    return replace(node.make("QuantizeLinear", inputs, output, 21), name=f"{node.name}/quantize")
+
+
+def _in_float32(scope: Scope, scale: str) -> str:
+    """The scale as float32: operators that take float16 scales compute in float32 all the same."""
+    value = scope.constant(scale)
+    if value is None or value.dtype != np.float16:
+        return scale
+    return scope.add(f"{scale}/float32", value.astype(np.float32))
 
 
 RULES = {

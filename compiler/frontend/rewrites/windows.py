@@ -55,11 +55,11 @@ def _window(node: Node, size: tuple[int, ...], kernel: tuple[int, ...]) -> _Wind
         ("pads", 2 * rank, 0, 0),
     ):
         value = values.get(key) or tuple(node.attributes.get(key, ())) or (default,) * count
-        if len(value) != count or any(v < least for v in value):
+        if len(value) != count or any(not least <= v < 2**31 for v in value):
             raise FrontendError(
                 "GW1060",
                 node.where(),
-                f"{key} is {list(value)}; {count} numbers of {least} or more are needed",
+                f"{key} is {list(value)}; {count} numbers from {least} to 2147483647 are needed",
                 "export the model again",
             )
         values[key] = value
@@ -159,6 +159,13 @@ def _transposed(node: Node, window: _Window) -> Sequence[Node] | None:
     rank = len(window.size)
     extra = tuple(node.attributes.get("output_padding", ())) or (0,) * rank
     wanted = tuple(node.attributes.get("output_shape", ()))[-rank:]
+    if len(extra) != rank or (wanted and len(wanted) != rank) or min(extra) < 0:
+        raise FrontendError(
+            "GW1060",
+            node.where(),
+            f"output_padding {list(extra)} or output_shape {list(wanted)} do not fit {rank} spatial axes",
+            "export the model again",
+        )
     mode = node.attributes.get("auto_pad", "NOTSET")
     pads = window.pads
     if wanted or mode in ("SAME_UPPER", "SAME_LOWER"):
@@ -217,6 +224,10 @@ def lp_pool(node: Node, scope: Scope) -> Sequence[Node]:
     """``LpPool(x)`` -> ``Pow(AveragePool(|x|^p) * window, 1/p)``, padding counted."""
     x, y = node.inputs[0], node.outputs[0]
     p = float(node.attributes.get("p", 2))
+    if p < 1:
+        raise FrontendError(
+            "GW1060", node.where(), f"p is {p:g}; norms have a p of 1 or more", "export the model again"
+        )
     window = _window(node, scope.shape(x)[2:], ())
     dtype = scope.dtype(x)
     powered, averaged, summed = (scope.fresh(f"{node.name}/{part}") for part in ("power", "mean", "sum"))
