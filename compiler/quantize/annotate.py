@@ -99,11 +99,19 @@ def calibrated_parameters(
         histogram.merge(histograms[(sources or members)[-1]])
         for name in members:
             if name in makers and makers[name].kind == "pad":
-                value = float(makers[name].anchor.attributes.get("pad_value", 0.0) or 0.0)  # type: ignore[arg-type]
-                histogram.add(np.array([value]))
+                _count_padding(histogram, makers[name], program)
         chosen = choose_parameters(histogram, bits, options)
         parameters.update(dict.fromkeys(members, chosen))
     return parameters
+
+
+def _count_padding(histogram: Histogram, block: Block, program: Program) -> None:
+    """Add the padding value as often as it stands in the padded tensor, against the values that were seen."""
+    value = float(block.anchor.attributes.get("pad_value", 0.0) or 0.0)  # type: ignore[arg-type]
+    inside = math.prod(program.shapes[block.inputs[0]])
+    if math.isfinite(value):
+        added = histogram.total * (math.prod(block.shape) - inside) // max(inside, 1)
+        histogram.add(np.array([value]), weight=max(added, 1))
 
 
 def _groups(region: Region, known: Mapping[str, Parameters]) -> list[tuple[str, ...]]:

@@ -195,6 +195,19 @@ def test_movements_keep_the_integers(name: str, profile: str) -> None:
     assert np.abs((q[moved].astype(np.float64) - kind.zero_point) * kind.scale - real).max() <= kind.scale / 2 + 1e-6
 
 
+@pytest.mark.parametrize("profile", PROFILES)
+def test_a_padding_value_beyond_the_tensor_is_representable(profile: str) -> None:
+    b = Builder()
+    x = b.conv(b.input("x", 1, 2, 4, 4), normal(0, 2, 2, 1, 1))
+    padded = b.node("nn.pad", x, pad_width=(0, 0, 0, 0, 1, 1, 1, 1), pad_mode="constant", pad_value=20.0)
+    data = {"x": normal(1, 8, 2, 4, 4)}
+    graph = b.graph(followed(b, padded))
+    model = sound(quantize_graph("m", graph, data, QuantizeOptions(profile=profile)))  # type: ignore[arg-type]
+    assert model.integer is not None
+    q, kind = integers(model, data)[padded], model.integer[padded].output
+    assert abs((int(q[0, 0, 0, 0]) - kind.zero_point) * kind.scale - 20.0) <= kind.scale / 2
+
+
 FUNCTIONS = ("sigmoid", "tanh", "exp", "nn.gelu", "nn.silu", "abs", "square")
 
 

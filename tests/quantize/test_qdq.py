@@ -171,6 +171,22 @@ def test_a_movement_between_two_scales_is_followed_by_a_requantization() -> None
     assert apart.max() <= 1
 
 
+def test_movements_and_relus_without_a_quantize_node_carry_the_parameters_on() -> None:
+    b = Builder()
+    rng = np.random.default_rng(0)
+    x = b.rounded(b.dequantize(b.input("x", 1, 2, 2, 4, dtype="int8"), 0.05, 7), 0.05, 7)
+    flat = b.node("reshape", b.node("nn.relu", b.node("permute_dims", x, axes=(0, 2, 3, 1))), shape=(1, 16))
+    weight, _ = held(b, rng, 16, 3, channels=False)
+    graph = b.graph(b.quantize(b.dense(flat, weight), 0.2, 0))
+    model = sound(quantize_graph("m", graph, None, QuantizeOptions()))
+    assert model.integer is not None
+    assert {(layer.output.scale, layer.output.zero_point) for layer in model.integer.layers[:-1]} == {
+        (float(np.float32(0.05)), 7)
+    }
+    data = {"x": rng.integers(-128, 128, (32, 2, 2, 4)).astype(np.int8)}
+    assert np.abs(outputs(model, data)["out0"].astype(int) - floats(graph, data)["out0"].astype(int)).max() <= 1
+
+
 def test_an_integer_cast_to_float_enters_with_scale_one() -> None:
     b = Builder()
     x = b.node("astype", b.input("x", 1, 3, 4, 4, dtype="uint8"), dtype="float32", shape=(1, 3, 4, 4))

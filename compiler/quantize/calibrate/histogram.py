@@ -32,8 +32,8 @@ class Histogram:
         self.counts = np.zeros(2 * _HALF, np.int64)
         self._exponent: int | None = None
 
-    def add(self, x: npt.NDArray[np.generic]) -> None:
-        """Count the finite values of ``x``."""
+    def add(self, x: npt.NDArray[np.generic], weight: int = 1) -> None:
+        """Count the values of ``x``, which are finite, ``weight`` times."""
         kind: type[np.floating] = np.float32 if x.dtype == np.float32 else np.float64
         values = np.asarray(x, kind).ravel()
         if not values.size:
@@ -41,9 +41,9 @@ class Histogram:
         low, high = float(values.min()), float(values.max())
         self.low, self.high = min(self.low, low), max(self.high, high)
         self._reach(max(abs(low), abs(high)))
-        self.total += values.size
+        self.total += values.size * weight
         if self._exponent is None:  # nothing but zeros so far
-            self.counts[_HALF] += values.size
+            self.counts[_HALF] += values.size * weight
             return
         shift = 12 - self._exponent
         if abs(shift) < 100:  # a product with a power of two is exact in any type, while it stays a normal number
@@ -52,7 +52,7 @@ class Histogram:
             scaled = np.ldexp(values.astype(np.float64), shift)
         index = np.floor(scaled, out=scaled).astype(np.intp)
         index += _HALF
-        self.counts += np.bincount(np.minimum(index, 2 * _HALF - 1, out=index), minlength=2 * _HALF)
+        self.counts += weight * np.bincount(np.minimum(index, 2 * _HALF - 1, out=index), minlength=2 * _HALF)
 
     def merge(self, other: Histogram) -> None:
         """Add the counts of another histogram."""
