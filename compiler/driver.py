@@ -207,11 +207,14 @@ def refused(name: str, findings: Sequence[Finding]) -> None:
     """
     from gatewright.compiler.errors import TargetError
 
-    errors = [finding for finding in findings if finding.severity == "error"]
-    if not errors:
-        return
+    errors = [
+        TargetError(finding.code, finding.place, finding.reason, *finding.actions)
+        for finding in findings
+        if finding.severity == "error"
+    ]
     if len(errors) == 1:
-        raise TargetError(errors[0].code, f"{name}: {errors[0].place}", errors[0].reason, *errors[0].actions)
-    reasons = "; ".join(f"{e.place}: {e.reason} ({e.code})" for e in errors)
-    actions = dict.fromkeys(action for e in errors for action in e.actions)
-    raise TargetError("GW4000", name, f"{len(errors)} layers cannot be placed: {reasons}", *actions)
+        (only,) = errors
+        raise TargetError(only.code, f"{name}: {only.place}", only.reason, *only.actions)
+    if errors:
+        actions = dict.fromkeys(action for error in errors for action in error.actions)
+        raise TargetError("GW4000", name, f"{len(errors)} layers cannot be placed", *actions, findings=errors)

@@ -88,10 +88,10 @@ def _show_problems(console: Console, row: Row) -> None:
             console.print(f"{row['target']}: {text}", markup=False, soft_wrap=True)
     if "error" in row:
         error = row["error"]
-        console.print(f"{row['target']}: error {error['code']}: {error['place']}: {error['reason']}", markup=False,
-                      soft_wrap=True)  # fmt: skip
-        for action in error["actions"]:
-            console.print(f"  try: {action}", markup=False, soft_wrap=True)
+        lines = [f"{row['target']}: error {error['code']}: {error['place']}: {error['reason']}"]
+        lines += [f"  {finding['place']}: {finding['reason']}" for finding in error.get("findings", ())]
+        lines += [f"  try: {action}" for action in error["actions"]]
+        console.print("\n".join(lines), markup=False, soft_wrap=True)
 
 
 def _show_layers(console: Console, layers: Sequence[Row]) -> None:
