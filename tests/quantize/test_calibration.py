@@ -91,6 +91,20 @@ def test_fixed_scales_are_powers_of_two_with_zero_point_zero(seed: int, bits: in
         assert p.signed == bool(values.min() < 0)
 
 
+@given(st.integers(0, 1 << 16), st.sampled_from([2, 4, 8, 12]), st.sampled_from(["asymmetric", "symmetric"]),
+       st.floats(-3, 3), st.sampled_from(["scaled", "fixed"]))  # fmt: skip
+def test_a_minmax_range_covers_all_that_was_seen(seed: int, bits: int, kind: str, shift: float, profile: str) -> None:
+    """To half a step at each end: the zero point is a whole number."""
+    x = normal(seed, 500) + np.float32(shift)
+    options = QuantizeOptions(calibration="minmax", activations=kind, profile=profile)  # type: ignore[arg-type]
+    p = choose_parameters(histogram(x), bits, options)
+    low, high = p.range
+    assert low <= min(x.min(), 0) + 0.501 * p.scale
+    assert high >= max(x.max(), 0) - 0.501 * p.scale
+    if kind == "asymmetric" and profile == "scaled":
+        assert high - low <= (max(x.max(), 0) - min(x.min(), 0)) * 1.0001
+
+
 def test_the_power_of_two_is_chosen_by_error_and_not_by_range() -> None:
     """Values just above a power of two: covering them would cost a bit everywhere else."""
     x = np.concatenate([np.random.default_rng(0).uniform(0, 1, 100_000), [1.01]])
