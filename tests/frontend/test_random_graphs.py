@@ -217,11 +217,12 @@ def test_pad(data: st.DataObject, opset: int, seed: int) -> None:
     check(helper.make_node("Pad", inputs, [], mode=mode), x, opset, constants)
 
 
-@settings(max_examples=25)
+@settings(max_examples=40)
 @given(data=st.data(), opset=st.integers(10, newest_opset()), seed=SEEDS)
 def test_resize(data: st.DataObject, opset: int, seed: int) -> None:
-    x = normal(seed, 1, 2, data.draw(st.integers(1, 4)), data.draw(st.integers(1, 4)))
-    factors = [1, 1, data.draw(st.integers(1, 3)), data.draw(st.integers(1, 3))]
+    rank = data.draw(st.sampled_from([1, 2, 2])) if opset > 10 else 2
+    x = normal(seed, 1, data.draw(st.integers(1, 2)), *(data.draw(st.integers(1, 4)) for _ in range(rank)))
+    factors = [1, 1, *(data.draw(st.integers(1, 3)) for _ in range(rank))]
     scales = np.array(factors, np.float32)
     if opset == 10:
         check(helper.make_node("Resize", ["x", "s"], [], mode="nearest"), x, opset, {"s": scales})

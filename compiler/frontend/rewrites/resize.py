@@ -51,6 +51,9 @@ def resize(node: Node, scope: Scope) -> Sequence[Node] | None:
     _check_ratio(x, sizes, exact)
     names = [node.inputs[0], "", "", scope.add(f"{node.name}/sizes", sizes)]
     kept = {k: v for k, v in node.attributes.items() if k not in ("axes", "keep_aspect_ratio_policy", "antialias")}
+    single = [axis for axis in range(2, len(x)) if sizes[axis] == 1]
+    if single and kept.get("coordinate_transformation_mode") == "align_corners":
+        return _from_first(node, scope, sizes, single, kept)
     if len(x) == 3:
         return _as_2d(node, scope, sizes, kept)
     if node.version == 18 and scope.constant(node.input(3)) is not None and kept == dict(node.attributes):
@@ -58,12 +61,40 @@ def resize(node: Node, scope: Scope) -> Sequence[Node] | None:
     return [node.make("Resize", names, node.outputs[0], 18, **kept)]
 
 
+def _from_first(
+    node: Node, scope: Scope, sizes: tuple[int, ...], single: list[int], kept: dict[str, object]
+) -> Sequence[Node]:
+    """``align_corners`` to one element takes the first; TVM would divide by ``size - 1`` there.
+
+    Cut to the first element, doubled, resized from two to two, cut again.
+    """
+    x = scope.shape(node.inputs[0])
+    first, pair, resized = (scope.fresh(f"{node.name}/{part}") for part in ("first", "pair", "resized"))
+    doubled = [2 if i in single else size for i, size in enumerate(sizes)]
+    wide = [2 if i in single else size for i, size in enumerate(x)]
+    starts, ends = (
+        scope.add(f"{node.name}/starts", [0] * len(single)),
+        scope.add(f"{node.name}/ends", [1] * len(single)),
+    )
+    axes = scope.add(f"{node.name}/axes", single)
+    return [
+        node.make("Slice", [node.inputs[0], starts, ends, axes], first, 13),
+        node.make("Expand", [first, scope.add(f"{node.name}/wide", wide)], pair, 13),
+        node.make("Resize", [pair, "", "", scope.add(f"{node.name}/doubled", doubled)], resized, 18, **kept),
+        node.make("Slice", [resized, starts, ends, axes], node.outputs[0], 13),
+    ]
+
+
 def _as_2d(node: Node, scope: Scope, sizes: tuple[int, ...], kept: dict[str, object]) -> Sequence[Node]:
-    """A 1-D resize as a 2-D one over a row: TVM has no Relax operator for it."""
+    """A 1-D resize as a 2-D one whose rows are the channels: TVM has no Relax operator for it.
+
+    With two rows or more no axis has the single element that ``align_corners`` stumbles over; a lone channel is fine
+    in all other modes, and in that one goes the way of :func:`_from_first`.
+    """
     x = scope.shape(node.inputs[0])
     wide, done = scope.fresh(f"{node.name}/rows"), scope.fresh(f"{node.name}/resized")
-    rows = scope.add(f"{node.name}/rows_shape", [x[0], x[1], 1, x[2]])
-    target = scope.add(f"{node.name}/sizes", [sizes[0], sizes[1], 1, sizes[2]])
+    rows = scope.add(f"{node.name}/rows_shape", [x[0], 1, x[1], x[2]])
+    target = scope.add(f"{node.name}/sizes", [sizes[0], 1, sizes[1], sizes[2]])
     return [
         node.make("Reshape", [node.inputs[0], rows], wide, 13),
         node.make("Resize", [wide, "", "", target], done, 18, **kept),
