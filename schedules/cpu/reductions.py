@@ -50,11 +50,23 @@ def _reorder(schedule: s_tir.Schedule, block: Any) -> None:
         return
     spatial = [i for i, kind in enumerate(kinds) if kind == _SPATIAL]
     reduction = [i for i, kind in enumerate(kinds) if kind == _REDUCTION]
-    last = spatial[-1]
-    if int(schedule.get(loops[last]).extent) == 1 or not _reads_rows(body, body.iter_vars[last].var):
+    if not _reads_rows(body, body.iter_vars[spatial[-1]].var):
         return
-    schedule.reorder(*(loops[i] for i in [*spatial[:-1], *reduction, last]))
-    schedule.decompose_reduction(block, loops[reduction[0]])
+    outer, last = [loops[i] for i in spatial[:-1]], loops[spatial[-1]]
+    if _is_pointwise(body, [int(schedule.get(loops[i]).extent) for i in reduction]):
+        last = schedule.fuse(outer.pop(), last)
+    if int(schedule.get(last).extent) == 1:
+        return
+    inner = [loops[i] for i in reduction]
+    schedule.reorder(*outer, *inner, last)
+    schedule.decompose_reduction(block, inner[0])
+
+
+def _is_pointwise(body: Any, reduction: list[int]) -> bool:
+    """Whether this is a 1x1 convolution of stride 1: whole planes, not only rows, then lie side by side."""
+    shapes = [[int(size) for size in region.source.shape] for region in (*body.reads, *body.writes)]
+    planes = [shape[2:] for shape in shapes if len(shape) == 4]
+    return len(reduction) == 3 and reduction[1:] == [1, 1] and len(planes) >= 2 and planes[0] == planes[-1]
 
 
 def _reads_rows(body: Any, variable: tirx.Var) -> bool:
