@@ -18,8 +18,7 @@ END = "<!-- support tables: end -->"
 
 def support_tables() -> str:
     """Targets, layers by target family, and ONNX operators, as Markdown."""
-    from gatewright.compiler.frontend.operators import SUPPORTED
-    from gatewright.compiler.frontend.rewrites import REWRITES
+    from gatewright.compiler.frontend.operators import supported_operators
     from gatewright.compiler.integer.layers import LAYER_TYPES
 
     names = list(families())
@@ -32,13 +31,12 @@ def support_tables() -> str:
         if op != "input":
             cells = [(layers[name][op] or "yes") if op in layers[name] else "no" for name in names]
             lines.append(f"| `{op}` | {' | '.join(cells)} |")
-    plain = sorted({*SUPPORTED, *(op for domain, op in REWRITES if not domain)}, key=str.lower)
-    foreign: dict[str, list[str]] = {}
-    for domain, op in sorted(REWRITES):
-        if domain:
-            foreign.setdefault(domain, []).append(op)
-    lines += ["", f"ONNX operators the front end reads, opset 7 to the newest ({len(plain)}): {', '.join(plain)}."]
-    lines += [f"Of `{domain}`: {', '.join(ops)}." for domain, ops in foreign.items()]
+    lines += [
+        "",
+        "Operators the front end reads, opset 7 to the newest, in float and, where the dialect has them, quantized:",
+        "",
+    ]
+    lines += [f"* `{domain}` ({len(ops)}): {', '.join(ops)}" for domain, ops in supported_operators().items()]
     return "\n".join(lines)
 
 
