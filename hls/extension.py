@@ -95,6 +95,12 @@ class GatewrightWindow(GatewrightLayer):
     kernel = "window"
 
 
+class GatewrightReduce(GatewrightLayer):
+    """Maximum or sum over the whole image."""
+
+    kernel = "reduce"
+
+
 class GatewrightGather(GatewrightLayer):
     """``x[source[i]]`` or a constant."""
 
@@ -121,6 +127,7 @@ LAYERS: tuple[type[GatewrightLayer], ...] = (
     GatewrightSum,
     GatewrightMultiply,
     GatewrightWindow,
+    GatewrightReduce,
     GatewrightGather,
     GatewrightJoin,
     GatewrightRepack,

@@ -1,4 +1,4 @@
-// Window maximum and window sum with any stride, padding and dilation.
+// Maximum and sum over the whole image, and over windows with any stride, padding and dilation.
 //
 // hls4ml's pooling wants stride == kernel and no padding in streams, and its average truncates toward zero; here the
 // sum leaves as it is and `requantize` divides with one rounding, half up.
@@ -16,6 +16,45 @@ inline typename CONFIG_T::accum_t fold(const typename CONFIG_T::accum_t &acc, co
     if (CONFIG_T::maximum)
         return x > acc ? x : acc;
     return acc + x;
+}
+
+// The window is the whole image: nothing is stored but one accumulator a channel.
+template <class data_T, class res_T, class CONFIG_T> void reduce(hls::stream<data_T> &data, hls::stream<res_T> &res) {
+    typename CONFIG_T::accum_t acc[CONFIG_T::n_chan];
+    #pragma HLS ARRAY_PARTITION variable=acc complete
+Pixels:
+    for (int p = 0; p < CONFIG_T::n_pixels; p++) {
+        #pragma HLS PIPELINE II=1
+        data_T in = data.read();
+    Channels:
+        for (int c = 0; c < CONFIG_T::n_chan; c++) {
+            #pragma HLS UNROLL
+            const typename CONFIG_T::accum_t before = p == 0 ? typename CONFIG_T::accum_t(CONFIG_T::start) : acc[c];
+            acc[c] = fold<CONFIG_T>(before, mantissa(in[c]));
+        }
+    }
+    res_T out;
+    PRAGMA_DATA_PACK(out)
+Write:
+    for (int c = 0; c < CONFIG_T::n_chan; c++) {
+        #pragma HLS UNROLL
+        out[c] = FromMantissa<typename res_T::value_type>::make(acc[c]);
+    }
+    res.write(out);
+}
+
+template <class data_T, class res_T, class CONFIG_T>
+void reduce(data_T data[CONFIG_T::n_pixels * CONFIG_T::n_chan], res_T res[CONFIG_T::n_chan]) {
+    #pragma HLS PIPELINE II=CONFIG_T::reuse_factor
+Channels:
+    for (int c = 0; c < CONFIG_T::n_chan; c++) {
+        typename CONFIG_T::accum_t acc = CONFIG_T::start;
+    Pixels:
+        for (int p = 0; p < CONFIG_T::n_pixels; p++) {
+            acc = fold<CONFIG_T>(acc, mantissa(data[p * CONFIG_T::n_chan + c]));
+        }
+        res[c] = FromMantissa<res_T>::make(acc);
+    }
 }
 
 // io_stream: a ring of the last `span` rows; a row of results leaves as soon as the last row it needs has come.

@@ -64,9 +64,18 @@ def _window(
     builder: Builder, layer: MaxPool2d | AvgPool2d, suffix: str, x: Wire, out: Wire, dilation: tuple[int, int],
     maximum: bool, start: int,
 ) -> Wire:  # fmt: skip
+    kind = "maximum" if maximum else "sum"
+    typedefs = {"accum_t": exact_type(out.interval.hull(start, -1))}
+    if layer.kernel == x.shape[:2] and not any(layer.padding) and out.beats == 1 and dilation == (1, 1):
+        constants: dict[str, int | bool | str] = {
+            "n_pixels": x.beats, "n_chan": x.channels, "maximum": maximum, "start": start,
+        }  # fmt: skip
+        return builder.custom(
+            layer, suffix, "GatewrightReduce", [x], out, f"{kind} over the image", constants, typedefs
+        )
     return builder.custom(
         layer, suffix, "GatewrightWindow", [x], out,
-        f"{'maximum' if maximum else 'sum'} over {layer.kernel[0]}x{layer.kernel[1]}, strides {layer.strides}",
+        f"{kind} over {layer.kernel[0]}x{layer.kernel[1]}, strides {layer.strides}",
         {
             "in_height": x.shape[0], "in_width": x.shape[1], "n_chan": x.channels,
             "out_height": out.shape[0], "out_width": out.shape[1],
@@ -75,5 +84,5 @@ def _window(
             "dilation_height": dilation[0], "dilation_width": dilation[1],
             "pad_top": layer.padding[0], "pad_left": layer.padding[1], "maximum": maximum, "start": start,
         },
-        {"accum_t": exact_type(out.interval.hull(start, -1))},
+        typedefs,
     )  # fmt: skip
