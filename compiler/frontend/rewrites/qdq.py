@@ -117,6 +117,7 @@ def _kept(node: Node, scope: Scope, index: int, value: Array) -> str:
 
 def dequantize(node: Node, scope: Scope, q: str, scale: str, zero: str, axis: int = 1) -> tuple[str, Node]:
     """``q`` as a float tensor: its name and the node that makes it; keeps the name of ``q`` for the reader."""
+    _check_operand(node, q, scale)
     output = scope.fresh(f"{q}/dequantized")
     inputs = [q, _in_float32(scope, scale), *([zero] if zero else [])]
     return output, replace(node.make("DequantizeLinear", inputs, output, 21, axis=axis), name=output)
@@ -124,8 +125,15 @@ def dequantize(node: Node, scope: Scope, q: str, scale: str, zero: str, axis: in
 
 def quantize(node: Node, scope: Scope, x: str, output: str, scale: str, zero: str) -> Node:
     """The node that makes ``output`` out of the float tensor ``x``."""
+    _check_operand(node, x, scale)
     inputs = [x, _in_float32(scope, scale), *([zero] if zero else [])]
     return replace(node.make("QuantizeLinear", inputs, output, 21), name=f"{node.name}/quantize")
+
+
+def _check_operand(node: Node, tensor: str, scale: str) -> None:
+    """Operators of other domains have no declaration that :mod:`arity` could check."""
+    if not tensor or not scale:
+        raise FrontendError("GW1024", node.where(), "lacks an operand or its scale", "quantize the model again")
 
 
 def _in_float32(scope: Scope, scale: str) -> str:
