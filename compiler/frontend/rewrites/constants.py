@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from onnx import helper
 
 from gatewright.compiler.errors import FrontendError
 from gatewright.compiler.frontend.draft import Node
 from gatewright.compiler.frontend.scope import Scope, UnsupportedError
+from gatewright.compiler.frontend.tensors import DTYPES
 
 __all__ = ["RULES"]
 
@@ -45,11 +47,7 @@ def cast(node: Node, scope: Scope) -> Sequence[Node] | None:
         like = np.dtype(scope.dtype(node.inputs[1]))
         if like == scope.dtype(node.inputs[0]):
             return [node.make("Identity", [node.inputs[0]], node.outputs[0])]
-        from onnx import helper
-
         return [node.make("Cast", [node.inputs[0]], node.outputs[0], 13, to=helper.np_dtype_to_tensor_dtype(like))]
-    from gatewright.compiler.frontend.tensors import DTYPES
-
     if DTYPES.get(node.attributes.get("to", 0)) == scope.dtype(node.inputs[0]):
         return [node.make("Identity", [node.inputs[0]], node.outputs[0])]
     return None

@@ -8,8 +8,8 @@ import numpy as np
 from onnx import TensorProto, helper
 
 from gatewright.compiler.errors import FrontendError
+from gatewright.compiler.frontend.axes import axis_of
 from gatewright.compiler.frontend.draft import Node
-from gatewright.compiler.frontend.rewrites.old_forms import axis_of
 from gatewright.compiler.frontend.scope import Scope, UnsupportedError
 
 __all__ = ["RULES"]

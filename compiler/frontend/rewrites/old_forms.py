@@ -8,23 +8,11 @@ from collections.abc import Sequence
 import numpy as np
 
 from gatewright.compiler.errors import FrontendError
+from gatewright.compiler.frontend.axes import axis_of
 from gatewright.compiler.frontend.draft import Node
 from gatewright.compiler.frontend.scope import Scope, UnsupportedError
 
-__all__ = ["RULES", "axis_of"]
-
-
-def axis_of(node: Node, axis: int, rank: int) -> int:
-    """``axis`` counted from the front.
-
-    Raises:
-        FrontendError: GW1060 when it is out of range.
-    """
-    if not -rank <= axis < max(rank, 1):
-        raise FrontendError(
-            "GW1060", node.where(), f"axis {axis} does not exist in a tensor of rank {rank}", "export the model again"
-        )
-    return axis % rank if rank else 0
+__all__ = ["RULES"]
 
 
 def clip(node: Node, scope: Scope) -> Sequence[Node] | None:

@@ -8,8 +8,8 @@ from dataclasses import replace
 import numpy as np
 
 from gatewright.compiler.errors import FrontendError
+from gatewright.compiler.frontend.axes import axis_of
 from gatewright.compiler.frontend.draft import Node
-from gatewright.compiler.frontend.rewrites.old_forms import axis_of
 from gatewright.compiler.frontend.scope import Scope, UnsupportedError
 from gatewright.compiler.frontend.tensors import DTYPES, Array
 
