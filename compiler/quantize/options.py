@@ -39,7 +39,8 @@ class QuantizeOptions:
         weight_bits: width of the weights, 2..8.
         activation_bits: width of every tensor between layers, 2..16; tables want at most 8.
         input_bits: width of the quantized model inputs; None is the greater of 8 and ``activation_bits``.
-        calibration: how a range is chosen from what was observed (:mod:`gatewright.compiler.quantize.calibrate`).
+        calibration: how a range is chosen from what was observed (:mod:`gatewright.compiler.quantize.calibrate`);
+            profile fixed then takes the power of two with the least squared error near it (minmax: that covers it).
         percentile: part of the values that a ``percentile`` range covers, in percent, above 50 up to 100.
         weights: one scale a tensor or one an output channel.
         activations: ``asymmetric`` gives signed tensors a zero point; ``fixed`` is always symmetric.
