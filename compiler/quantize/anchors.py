@@ -41,7 +41,7 @@ def anchor_block(node: Node, program: Program) -> Block:
     tensors = tuple(name for name in node.inputs if name not in program.constants)
     block = Block(node.name, "float", tensors, node, (node,), node.shape)
     kind = _KINDS.get(node.op)
-    if not node.dtype.startswith("float") and kind not in MOVEMENT and kind != "requantize":
+    if not node.dtype.startswith("float") and kind not in MOVEMENT | {"requantize", "concat"}:
         return replace(block, reason=f"{node.op!r} computes {node.dtype} numbers")
     if kind is not None:
         return _by_operator(block, program)

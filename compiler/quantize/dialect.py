@@ -108,6 +108,8 @@ class _Reader:
             elif node.op == "dequantize" or self._is_integer_cast(node):
                 self._dequantize(node)
             else:
+                if node.op == "concat" and np.issubdtype(np.dtype(node.dtype), np.integer):
+                    self._join(node)
                 self._keep(replace(node, inputs=tuple(self.alias.get(name, name) for name in node.inputs)))
         return Program(
             self.graph, tuple(self.nodes), self.alias, self.parameters, self.constants, self.quantized, self.shapes
@@ -117,6 +119,16 @@ class _Reader:
         self.nodes.append(node)
         self.alias[node.name] = node.name
         self.shapes[node.name], self.dtypes[node.name] = node.shape, node.dtype
+
+    def _join(self, node: Node) -> None:
+        """Integers joined as they are must all mean the same, and so does the result."""
+        stated = {self.parameters.get(self.alias[n]) for n in node.inputs if n in self.alias} - {None}
+        if len(stated) > 1:
+            raise QuantizeError("GW3301", node.name, "integers of different scales or zero points are concatenated",
+                                "dequantize the operands in front of the concatenation")  # fmt: skip
+        for parameters in stated:
+            if parameters is not None:
+                self.parameters[node.name] = parameters
 
     def _is_integer_cast(self, node: Node) -> bool:
         """A cast of stored integers to float is a dequantize with scale 1 and zero point 0."""

@@ -119,6 +119,19 @@ def test_biases_round_half_to_even_in_units_of_both_scales() -> None:
     assert q.tolist() == [0, 2, 2, 0, -2, 2, -3]
 
 
+def test_a_subtracted_constant_is_a_negative_bias_and_a_factor_scales_what_stands_before_it() -> None:
+    b = Builder()
+    y = b.node("subtract", b.dense(b.input("x", 1, 6), normal(0, 6, 4)), b.constant(normal(1, 4)))
+    y = b.node("add", b.node("divide", y, b.constant([2.0, 0.5, 1.0, 4.0])), b.constant(normal(2, 4)))
+    data = {"x": normal(3, 64, 6)}
+    model = sound(quantize_graph("m", b.graph(y), data, QuantizeOptions()))
+    assert model.integer is not None
+    assert [layer.op for layer in model.integer] == ["input", "dense"]
+    q, kind = integers(model, data)[y], model.integer[y].output
+    real = floats(b.graph(y), data)["out0"]
+    assert np.mean(((q.astype(np.float64) - kind.zero_point) * kind.scale - real) ** 2) < 1e-3 * np.mean(real**2)
+
+
 def test_weights_trained_on_a_grid_stay_on_it() -> None:
     """Multiples of 2**-5 are exact in either profile, whatever their maximum is."""
     for profile in PROFILES:

@@ -282,3 +282,19 @@ def test_a_lone_relu_is_a_requantization_with_a_clamp() -> None:
     assert model.integer[relu].op == "requantize"
     q, kind = integers(model, data), model.integer[relu].output
     assert kind.zero_point == 0 and not kind.signed and q[relu].min() == 0
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+@pytest.mark.parametrize("op", ["add", "subtract", "from", "divide"])
+def test_constants_by_channel_are_added_subtracted_and_divided(op: str, profile: str) -> None:
+    b = Builder()
+    x, constant = b.input("x", 1, 3, 4, 4), b.constant(np.array([0.5, -1.5, 2.0]).reshape(1, 3, 1, 1))
+    y = b.node("subtract", constant, x) if op == "from" else b.node(op, x, constant)
+    total = b.node("add", y, b.input("z", 1, 3, 4, 4))
+    data = {"x": normal(0, 16, 3, 4, 4), "z": normal(1, 16, 3, 4, 4)}
+    model = sound(quantize_graph("m", b.graph(total), data, QuantizeOptions(profile=profile)))  # type: ignore[arg-type]
+    assert model.integer is not None
+    q, kind = integers(model, data)[total], model.integer[total].output
+    real = floats(b.graph(total), data)["out0"]
+    noise = np.mean(((q.astype(np.float64) - kind.zero_point) * kind.scale - real) ** 2)
+    assert noise < 2e-3 * np.mean(real**2)

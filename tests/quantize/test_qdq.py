@@ -223,3 +223,46 @@ def test_unreadable_quantization_is_refused() -> None:
     with pytest.raises(QuantizeError) as caught:
         quantize_graph("m", b.graph(b.dense(y, normal(0, 4, 2))), None, QuantizeOptions())
     assert (caught.value.code, caught.value.place) == ("GW3301", y)
+
+
+@pytest.mark.parametrize("second", [0.05, 0.06])
+def test_integers_are_joined_only_where_they_mean_the_same(second: float) -> None:
+    b = Builder()
+    rng = np.random.default_rng(0)
+    x, y = b.input("x", 1, 4), b.input("y", 1, 4)
+    joined = b.node("concat", b.quantize(x, 0.05, 3), b.quantize(y, second, 3), axis=1, dtype="int8")
+    weight, _ = held(b, rng, 8, 3, channels=False)
+    graph = b.graph(b.quantize(b.dense(b.dequantize(joined, 0.05, 3), weight), 0.2, 0))
+    if second != 0.05:
+        with pytest.raises(QuantizeError) as caught:
+            quantize_graph("m", graph, None, QuantizeOptions())
+        assert (caught.value.code, caught.value.place) == ("GW3301", joined)
+        return
+    model = sound(quantize_graph("m", graph, None, QuantizeOptions()))
+    data = {"x": normal(0, 20, 4, scale=3), "y": normal(1, 20, 4, scale=3)}
+    assert np.abs(outputs(model, data)["out0"].astype(int) - floats(graph, data)["out0"].astype(int)).max() <= 1
+
+
+def test_a_relu_behind_a_quantize_node_rounds_a_second_time() -> None:
+    """Fusing would remove the first rounding."""
+    b = Builder()
+    rng = np.random.default_rng(0)
+    x = b.dequantize(b.input("x", 1, 8, dtype="int8"), 0.05, -3)
+    weight, _ = held(b, rng, 8, 6, channels=False)
+    first = b.rounded(b.dense(x, weight), 0.3, 5)
+    graph = b.graph(b.quantize(b.node("nn.relu", first), 0.07, -128))
+    model = sound(quantize_graph("m", graph, None, QuantizeOptions()))
+    assert model.integer is not None
+    assert [layer.op for layer in model.integer] == ["input", "dense"]  # the host's, as nothing follows
+    b = Builder()
+    x = b.dequantize(b.input("x", 1, 8, dtype="int8"), 0.05, -3)
+    weight, _ = held(b, rng, 8, 6, channels=False)
+    second = b.rounded(b.node("nn.relu", b.rounded(b.dense(x, weight), 0.3, 5)), 0.07, -128)
+    last, _ = held(b, rng, 6, 3, channels=False)
+    graph = b.graph(b.quantize(b.dense(second, last), 0.2, 0))
+    model = sound(quantize_graph("m", graph, None, QuantizeOptions()))
+    assert model.integer is not None
+    assert [layer.op for layer in model.integer] == ["input", "dense", "requantize", "dense"]
+    data = {"x": rng.integers(-128, 128, (64, 8)).astype(np.int8)}
+    apart = np.abs(outputs(model, data)["out0"].astype(int) - floats(graph, data)["out0"].astype(int))
+    assert apart.max() <= 2 and np.mean(apart != 0) < 0.05
