@@ -245,14 +245,28 @@ def test_bytes_of_a_user_are_never_replaced(gatewright: Gatewright, digits: Path
     assert (tmp_path / "thesis" / "chapter1.tex").read_text() == "mine"
 
 
+_SLOW_BUILD = """
+import sys, time
+from gatewright.compiler.cli.main import main
+from gatewright.targets.cpu.target import CpuTarget
+
+def build(self, plan, directory):
+    (directory / "half").write_text("written")
+    time.sleep(100)
+
+CpuTarget.build = build
+main(sys.argv[1:])
+"""
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_interrupted_builds_leave_nothing(number: int, digits: Path, tmp_path: Path) -> None:
-    """The signal comes when the folder beside the place of the artefact has appeared."""
-    command = _command(digits, tmp_path / "out")
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
-    deadline = time.monotonic() + 60
-    while not list(tmp_path.iterdir()) and process.poll() is None and time.monotonic() < deadline:
-        time.sleep(0.01)
+    """The signal comes in the middle of a build, when a file of it has been written."""
+    arguments = _command(digits, tmp_path / "out")[3:]
+    process = subprocess.Popen([sys.executable, "-c", _SLOW_BUILD, *arguments], stderr=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + 90
+    while not list(tmp_path.glob(".*/cpu/half")) and process.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.02)
     process.send_signal(number)
     _, err = process.communicate(timeout=60)
     assert process.returncode == ExitCode.INTERRUPTED

@@ -47,14 +47,14 @@ def attempt(path: Path) -> dict[str, Any]:
     opened: list[list[Any]] = []
     sys.addaudithook(lambda event, args: opened.append([str(args[0]), args[2]]) if event == "open" else None)
     report: dict[str, Any] = {"error": None, "crash": None}
-    start = time.perf_counter()
+    start = time.process_time()  # the wall clock of a loaded test machine says nothing
     try:
         import_model(path)
     except GatewrightError as error:
         report["error"] = {**error.to_json(), "exit_code": int(error.exit_code), "text": error.render()}
     except BaseException as error:
         report["crash"] = f"{type(error).__name__}: {error}"
-    report["seconds"] = time.perf_counter() - start
+    report["seconds"] = time.process_time() - start
     report["opened"] = list(opened)
     report["tvm"] = any(name == "tvm" or name.startswith("tvm.") for name in sys.modules)
     return report
