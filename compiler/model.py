@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from gatewright.compiler.floatgraph.graph import FloatGraph, TensorSpec
-from gatewright.compiler.integer.graph import IntegerGraph
-
 if TYPE_CHECKING:
     from tvm.ir import IRModule
+
+    from gatewright.compiler.floatgraph.graph import FloatGraph, TensorSpec
+    from gatewright.compiler.integer.graph import IntegerGraph
 
 __all__ = ["ImportedModel", "QuantizedModel"]
 

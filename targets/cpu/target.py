@@ -20,7 +20,6 @@ from gatewright.targets.base import (
     LayerEstimate,
     Target,
 )
-from gatewright.targets.cpu.plan import float_digest, float_rows, integer_rows
 from gatewright.targets.cpu.processor import resolve
 
 __all__ = ["CpuTarget"]
@@ -68,6 +67,8 @@ class CpuTarget(Target):
                 "GW0211", f"target {str(self.name)!r}", f"unknown settings: {', '.join(sorted(options))}",
                 "leave them out, or write 'family.key=value' for another target's; cpu has none",
             )  # fmt: skip
+        from gatewright.targets.cpu.plan import float_digest, float_rows, integer_rows  # networkx: not for lists
+
         if model.integer is not None:
             digest, rows = model.integer.digest(), integer_rows(model.integer)
             profile: str = model.integer.profile

@@ -9,7 +9,7 @@ from typing import Any
 
 from gatewright.compiler.model import QuantizedModel
 from gatewright.targets.base import BuildPlan, Estimate, Finding, IntegerLibrary, Target, TargetName
-from gatewright.targets.xilinx import check, database, estimating, planning
+from gatewright.targets.xilinx import database
 from gatewright.targets.xilinx.options import XilinxOptions, parse
 
 __all__ = ["XilinxTarget"]
@@ -68,14 +68,20 @@ class XilinxTarget(Target):
                     ("compile with --profile fixed or --profile scaled",),
                 )
             ]  # fmt: skip
+        from gatewright.targets.xilinx import check  # here and below: not what a list of targets needs
+
         return check.check_graph(model.integer, self.site)
 
     def plan(self, model: QuantizedModel, options: Mapping[str, Any]) -> BuildPlan:
         """Strategy and reuse factor of every layer, so that the design fits (:mod:`gatewright.schedules.fpga`)."""
+        from gatewright.targets.xilinx import planning
+
         return planning.make_plan(str(self.name), model, self.site, parse(options))
 
     def estimate(self, plan: BuildPlan) -> Estimate:
         """Cycles, latency and resources, in total and by layer."""
+        from gatewright.targets.xilinx import estimating
+
         return estimating.make_estimate(plan)
 
     def build(self, plan: BuildPlan, directory: Path) -> None:

@@ -30,7 +30,7 @@ def _modules_after(*arguments: str) -> set[str]:
     [
         (("--help",), set()),
         (("--version",), set()),
-        (("targets",), {"networkx"}),
+        (("targets",), set()),
         (("compile", "--help"), OPTIONS_NEED),
         (("run", "--help"), set()),
     ],
