@@ -9,7 +9,9 @@ from __future__ import annotations
 import ctypes
 import importlib.util
 import json
-from collections.abc import Mapping
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -121,7 +123,8 @@ def _open(path: Path) -> Any:
     import tvm_ffi
 
     try:
-        machine = tvm_ffi.load_module(str(path))["vm_load_executable"]()
+        with _own_name(path) as name:
+            machine = tvm_ffi.load_module(str(name))["vm_load_executable"]()
         machine["vm_initialization"](_CPU, 0, _POOLED)
         return machine["main"]
     except Exception as error:  # tvm_ffi raises whatever the library registered
@@ -129,6 +132,28 @@ def _open(path: Path) -> Any:
             "GW5103", path.name, f"the library cannot be loaded: {str(error).splitlines()[0]}",
             "compile the model again on this machine",
         ) from error  # fmt: skip
+
+
+_loaded: dict[Path, tuple[int, int]] = {}  # file names this process gave the dynamic loader -> (device, inode)
+
+
+@contextmanager
+def _own_name(path: Path) -> Iterator[Path]:
+    """A name under which the dynamic loader opens this file.
+
+    It answers a name it has seen with the library it then loaded, although another file bears that name by now: an
+    artefact that was compiled again would run its old code. Such a file is opened through a link of another name.
+    """
+    path = path.resolve()
+    status = path.stat()
+    identity = (status.st_dev, status.st_ino)
+    if _loaded.setdefault(path, identity) == identity:
+        yield path
+        return
+    with tempfile.TemporaryDirectory(prefix="gatewright-") as folder:
+        link = Path(folder) / path.name
+        link.symlink_to(path)
+        yield link
 
 
 def _missing(reason: str) -> ToolError:

@@ -101,6 +101,20 @@ def test_outputs_that_are_inputs(tmp_path: Path) -> None:
     assert first["y"].ravel().tolist() == [0, 2, 4, 6, 8, 10]
 
 
+def test_compiled_again_in_its_place(tmp_path: Path) -> None:
+    """As in a notebook: open, compile again, open; the dynamic loader knows the name already."""
+    for clamp in (5, 3):
+        layers = [
+            Input("x", (), TensorType((1, 2))),
+            Requantize("y", ("x",), TensorType((1, 2)), 1 << 30, 30, (-128, clamp)),
+        ]
+        folder = build(IntegerGraph(layers, ["y"]), tmp_path / f"clamp{clamp}")
+        folder.rename(tmp_path / "here")
+        result = CpuTarget.load(tmp_path / "here").run({"x": np.array([[1, 9]], np.int8)})
+        assert result["y"].ravel().tolist() == [1, clamp]
+        (tmp_path / "here").rename(tmp_path / f"was{clamp}")
+
+
 def test_arrays_in_any_memory_order(folder: Path) -> None:
     library, inputs = CpuTarget.load(folder), random_inputs(GRAPH, 1)
     odd = {name: np.asfortranarray(array) for name, array in inputs.items()}
