@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import functools
 import json
 import os
@@ -154,6 +155,7 @@ def _tool_chatter_hidden() -> Iterator[None]:
                 warnings.simplefilter("ignore")
             yield
     finally:
+        ctypes.CDLL(None).fflush(None)  # what C libraries may still hold would come out behind the results
         os.dup2(keep, 1)
         os.close(keep)
         os.close(sink)

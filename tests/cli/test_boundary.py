@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import click
@@ -101,3 +104,30 @@ def test_missing_model(gatewright: Gatewright, tmp_path: Path) -> None:
     ended = gatewright("check", tmp_path / "none.onnx")
     assert ended.code in (ExitCode.USAGE, ExitCode.UNSUPPORTED)
     assert "none.onnx" in ended.err
+
+
+def test_libraries_cannot_print_into_the_results() -> None:
+    """From Python, from C and from a child process; in a process of its own, with stdout a pipe."""
+    code = """
+import ctypes, os, sys, warnings, click
+from gatewright.compiler.cli.boundary import guarded
+from gatewright.compiler.cli.output import Outcome, verb
+
+@click.command("chatter")
+@verb
+def chatter(progress):
+    print("python")
+    ctypes.CDLL(None).puts(b"C")
+    os.system("echo child")
+    warnings.warn("warning")
+    return Outcome([{"a": 1}], lambda console: None)
+
+sys.exit(guarded(chatter, ["--json"]))
+"""
+    environment = {name: value for name, value in os.environ.items() if name != "GATEWRIGHT_DEBUG"}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment, check=True)
+    assert json.loads(done.stdout) == {"schema_version": 1, "command": "chatter", "results": [{"a": 1}]}
+    assert done.stderr == ""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True,
+                          env={**environment, "GATEWRIGHT_DEBUG": "1"})  # fmt: skip
+    assert json.loads(done.stdout)["results"] and {"python", "C", "child"} <= set(done.stderr.split())
