@@ -71,6 +71,24 @@ class GatewrightAffine(GatewrightLayer):
     kernel = "affine"
 
 
+class GatewrightDepthwise(GatewrightLayer):
+    """Depthwise convolution, a few channels a cycle, requantized."""
+
+    kernel = "depthwise"
+
+
+class GatewrightPointwise(GatewrightLayer):
+    """Pointwise convolution, a few products a cycle, requantized."""
+
+    kernel = "pointwise"
+
+
+class GatewrightAverage(GatewrightLayer):
+    """Average over the whole image, a few channels a cycle, requantized."""
+
+    kernel = "average"
+
+
 class GatewrightTable(GatewrightLayer):
     """``entries[x - low]``."""
 
@@ -123,6 +141,9 @@ LAYERS: tuple[type[GatewrightLayer], ...] = (
     GatewrightRequantize,
     GatewrightRescale,
     GatewrightAffine,
+    GatewrightDepthwise,
+    GatewrightPointwise,
+    GatewrightAverage,
     GatewrightTable,
     GatewrightSum,
     GatewrightMultiply,

@@ -1,11 +1,12 @@
-"""Reuse factors hls4ml's resource kernels accept."""
+"""Reuse factors the resource kernels accept: hls4ml's, and our serial ones."""
 
 from __future__ import annotations
 
 import functools
 import math
+from collections.abc import Iterable
 
-__all__ = ["closest_reuse_factor", "legal_reuse_factors"]
+__all__ = ["closest_reuse_factor", "legal_reuse_factors", "nearest", "serial_reuse_factors"]
 
 
 @functools.cache
@@ -27,6 +28,21 @@ def legal_reuse_factors(n_in: int, n_out: int) -> tuple[int, ...]:
     return tuple(d for d in divisors if legal(d))
 
 
+@functools.cache
+def serial_reuse_factors(n_in: int, n_out: int) -> tuple[int, ...]:
+    """Reuse factors of the kernels of ``firmware/gatewright_serial.h``, ascending.
+
+    Pointwise: a group of outputs a cycle (the factor divides n_out), or one output of which a group of the inputs is
+    added a cycle (n_out times a divisor of n_in). Depthwise, a channel depends on one input: n_in is 1, n_out the
+    number of channels.
+    """
+
+    def divisors(count: int) -> list[int]:
+        return [d for d in range(1, count + 1) if count % d == 0]
+
+    return tuple(sorted({*divisors(n_out), *(n_out * d for d in divisors(n_in))}))
+
+
 def closest_reuse_factor(n_in: int, n_out: int, wanted: int, limit: int | None = None) -> int:
     """The legal factor nearest to ``wanted``, the smaller of two as near (hls4ml's own rule).
 
@@ -38,4 +54,9 @@ def closest_reuse_factor(n_in: int, n_out: int, wanted: int, limit: int | None =
             word, when the factor exceeds n_in (``nnet_conv2d_resource.h``).
     """
     factors = [f for f in legal_reuse_factors(n_in, n_out) if limit is None or f <= limit]
+    return nearest(factors, wanted)
+
+
+def nearest(factors: Iterable[int], wanted: int) -> int:
+    """The factor nearest to ``wanted``, the smaller of two as near."""
     return min(factors, key=lambda factor: (abs(factor - wanted), factor))

@@ -5,6 +5,7 @@
 #include "gatewright_arithmetic.h"
 #include "gatewright_elementwise.h"
 #include "gatewright_movement.h"
+#include "gatewright_serial.h"
 #include "gatewright_window.h"
 
 #endif

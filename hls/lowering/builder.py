@@ -18,7 +18,7 @@ from gatewright.compiler.integer.tensor import IntArray
 from gatewright.hls.exact import exact_type
 from gatewright.hls.layout import Positions, Wire, canonical_index, canonical_shape
 
-__all__ = ["MAX_READERS", "Builder", "binary_point", "product_type"]
+__all__ = ["MAX_READERS", "Builder", "Tables", "binary_point", "product_type", "requantization"]
 
 _RESERVED = frozenset(
     re.findall(
@@ -64,6 +64,34 @@ def product_type(magnitude: int, shift: int, clamp: Interval) -> str:
     """Type of ``acc * M + half`` with |...| <= magnitude; the bounds of the clamp and 2 * half (the kernel makes half
     from 1 << shift) fit too."""
     return exact_type(Interval(-magnitude - 1, max(magnitude, 1 << shift)).hull(*clamp))
+
+
+Tables = dict[str, tuple[IntArray, int, bool]]
+
+
+def requantization(
+    acc: Interval, clamp: Interval, multiplier: IntArray, shift: IntArray, magnitude: int
+) -> tuple[dict[str, int | bool | str], dict[str, str], Tables]:
+    """Constants, typedefs and tables of a kernel that requantizes, with parameters by channel or pixel.
+
+    Args:
+        acc: range of the accumulator.
+        clamp: bounds relative to the zero point of the result.
+        multiplier: M.
+        shift: n.
+        magnitude: proven bound of ``|acc * M| + half``.
+    """
+    m_all, n_all = _reduced(multiplier.ravel().astype(np.int64), shift.ravel().astype(np.int64))
+    greatest, shifts = int(m_all.max()), int(n_all.max())
+    bound = min(magnitude, acc.magnitude * greatest + ((1 << shifts) >> 1))
+    return (
+        {"low": clamp.low, "high": clamp.high, "offset": 0},
+        {"product_t": product_type(bound, shifts, clamp)},
+        {
+            "multiplier": (m_all, max(1, greatest.bit_length()), False),
+            "shift": (n_all, max(1, shifts.bit_length()), False),
+        },
+    )
 
 
 def _formula(zero_point: int, multiplier: int, shift: int, clamp: Interval, offset: int) -> str:
@@ -188,7 +216,7 @@ class Builder:
         comment: str,
         constants: Mapping[str, int | bool | str],
         typedefs: Mapping[str, str] | None = None,
-        tables: Mapping[str, tuple[IntArray, int, bool]] | None = None,
+        tables: Tables | None = None,
         reuse_factor: int = 1,
     ) -> Wire:
         """Append one of our layers."""
@@ -226,22 +254,15 @@ class Builder:
         if multiplier.size == 1:
             m, n = int(multiplier.flat[0]), int(shift.flat[0])
             return self.rescale(layer, suffix, x, out, clamp, m, n, magnitude)
-        m_all, n_all = _reduced(multiplier.ravel().astype(np.int64), shift.ravel().astype(np.int64))
-        greatest, shifts = int(m_all.max()), int(n_all.max())
-        bound = min(magnitude, x.interval.magnitude * greatest + ((1 << shifts) >> 1))
+        constants, typedefs, tables = requantization(x.interval, clamp, multiplier, shift, magnitude)
         return self.custom(
             layer, suffix, "GatewrightRequantize", [x], replace(out, interval=clamp),
             f"clamp((x * M + half) >> n, {clamp.low}, {clamp.high})",
             {
-                "n_pixels": x.beats, "n_chan": x.channels, "n_parameters": m_all.size, "index": f"Index::{index}",
-                "low": clamp.low, "high": clamp.high, "offset": 0,
+                "n_pixels": x.beats, "n_chan": x.channels, "n_parameters": multiplier.size, "index": f"Index::{index}",
+                **constants,
             },
-            {"product_t": product_type(bound, shifts, clamp)},
-            {
-                "multiplier": (m_all, max(1, greatest.bit_length()), False),
-                "shift": (n_all, max(1, shifts.bit_length()), False),
-            },
-            reuse_factor=self.reuse(layer.name, x.channels),
+            typedefs, tables, reuse_factor=self.reuse(layer.name, x.channels),
         )  # fmt: skip
 
     def rescale(

@@ -15,6 +15,7 @@ from gatewright.compiler.integer.semantics.linear import centred_weight
 from gatewright.compiler.integer.tensor import IntArray
 from gatewright.hls.exact import exact_type, saturating_type, weight_type
 from gatewright.hls.layout import Wire, canonical_index, canonical_shape
+from gatewright.hls.lowering import serial
 from gatewright.hls.lowering.builder import Builder
 from gatewright.hls.reuse import closest_reuse_factor
 
@@ -25,13 +26,20 @@ DSP_OPERAND_BITS = 18
 
 
 def conv2d(builder: Builder, layer: Conv2d) -> Wire:
-    """Conv2d -> Conv2D or DepthwiseConv2D (or affine for depthwise 1x1) -> requantize."""
+    """Conv2d -> a serial kernel, or Conv2D or DepthwiseConv2D (or affine for depthwise 1x1) -> requantize."""
     x = builder.canonical(layer, builder.wires[layer.inputs[0]])
     height, width, channels = x.shape
-    weight, padding, strides = _stuffed(centred_weight(layer), layer.dilation), layer.padding, layer.strides
+    weight, padding, strides = centred_weight(layer), layer.padding, layer.strides
     depthwise = layer.groups > 1 and layer.groups == channels == weight.shape[0]
     if layer.groups > 1 and not depthwise:
         weight = _block_diagonal(weight, layer.groups)
+    if serial.is_serial(builder, layer) and depthwise:
+        return serial.depthwise(builder, layer, x, weight)
+    if serial.is_serial(builder, layer) and weight.shape[2:] == (1, 1):
+        x = serial.picked(builder, layer, x)
+        out = replace(x, shape=(*x.shape[:2], weight.shape[0]), index=canonical_index(layer.output.shape))
+        return serial.pointwise(builder, layer, x, out, weight[:, :, 0, 0])
+    weight = _stuffed(weight, layer.dilation)
     kh, kw = weight.shape[2:]
     if depthwise and (kh, kw) == (1, 1) and strides == (1, 1) and not any(padding):
         return _finish(builder, layer, _affine(builder, layer, x, weight))
@@ -77,6 +85,8 @@ def dense(builder: Builder, layer: Dense) -> Wire:
     rows = x.index.size // k
     x = builder.gather(layer, "_rows", x, (1, rows, k), positions, positions, x.logical)
     out = replace(x, shape=(1, rows, o), index=np.arange(rows * o, dtype=np.int64), logical=layer.output.shape)
+    if serial.is_serial(builder, layer):
+        return serial.pointwise(builder, layer, x, out, weight)
     attributes = {
         "data_format": "channels_last",
         "in_height": 1, "in_width": rows, "n_chan": k, "out_height": 1, "out_width": rows, "n_filt": o,

@@ -8,6 +8,7 @@ from gatewright.compiler.integer.layers import AvgPool2d, MaxPool2d
 from gatewright.compiler.integer.semantics import Interval
 from gatewright.hls.exact import exact_type
 from gatewright.hls.layout import Wire, canonical_index
+from gatewright.hls.lowering import serial
 from gatewright.hls.lowering.builder import Builder
 
 __all__ = ["avg_pool2d", "max_pool2d"]
@@ -47,6 +48,8 @@ def max_pool2d(builder: Builder, layer: MaxPool2d) -> Wire:
 def avg_pool2d(builder: Builder, layer: AvgPool2d) -> Wire:
     """Window sum, then one requantization. hls4ml's own average truncates toward zero, and twice."""
     x = builder.canonical(layer, builder.wires[layer.inputs[0]])
+    if builder.stream and layer.kernel == x.shape[:2] and not any(layer.padding):
+        return serial.average(builder, layer, x)
     proof = builder.proofs[layer.name]
     out = replace(
         x, shape=(*layer.output.shape[2:], x.channels), index=canonical_index(layer.output.shape),

@@ -5,13 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from gatewright.hls.reuse import legal_reuse_factors as accepted_reuse_factors
+from gatewright.hls.reuse import serial_reuse_factors
 from gatewright.schedules.fpga.costs import Dsp, kernel_resources, uses_dsp
-from gatewright.schedules.fpga.cycles import IoType, Strategy, Timing, timing
+from gatewright.schedules.fpga.cycles import IoType, Strategy, Timing, is_serial, timing
 from gatewright.schedules.fpga.kernels import Kernel
 from gatewright.schedules.fpga.limits import PARTITION_LIMIT, UNROLL_LIMIT
 from gatewright.schedules.fpga.resources import Resources
 
 __all__ = ["Choice", "choices", "illegal", "legal_reuse_factors", "make_choice"]
+
+
+_SERIAL_TURNS = 4
 
 
 @dataclass(frozen=True)
@@ -27,7 +31,9 @@ class Choice:
 def illegal(kernel: Kernel) -> str | None:
     """Why no folding of ``kernel`` passes the HLS tools' partition limits, or None."""
     if kernel.foldable:
-        for count, what in ((kernel.n_in, "inputs of a window"), (kernel.n_out, "outputs")):
+        # a serial depthwise kernel keeps its window in memories: only the beat is registers
+        inputs = kernel.channels_in if kernel.kind == "depthwise" else kernel.n_in
+        for count, what in ((inputs, "inputs of a window"), (kernel.n_out, "outputs")):
             if count > PARTITION_LIMIT:
                 return f"{count} {what} are registers, and the tools partition at most {PARTITION_LIMIT} elements"
     return None
@@ -42,20 +48,28 @@ def legal_reuse_factors(kernel: Kernel, strategy: Strategy, io_type: IoType = "i
         # Product1 x Product2 are unrolled whatever the reuse factor is (nnet_dense_latency.h)
         unrolled = kernel.n_in if kernel.kind == "depthwise" else products
         return (1,) if unrolled <= UNROLL_LIMIT else ()
+    if is_serial(kernel, strategy, io_type):
+        return _serial(kernel)
     valid = accepted_reuse_factors(kernel.n_in, kernel.n_out)
     if io_type == "io_parallel" and kernel.kind != "dense":
         # the array convolution reads past its window above n_in (nnet_conv2d_resource.h); depthwise has no such kernel
         valid = tuple(rf for rf in valid if rf <= kernel.n_in and kernel.kind != "depthwise")
-    if kernel.kind == "depthwise":
-        # the depthwise kernels loop over n_in products, not n_in x n_out (nnet_depthwise_product.h)
-        valid = tuple(rf for rf in valid if rf <= kernel.n_in and kernel.n_in % rf == 0)
-        products = kernel.n_in
     return tuple(rf for rf in valid if products // rf <= UNROLL_LIMIT and (rf > 1 or products == 1))
+
+
+def _serial(kernel: Kernel) -> tuple[int, ...]:
+    """Of the serial kernels: fewer turns a pixel than a memory needs to be written before it is read again are left to
+    strategy ``latency``."""
+    depthwise = kernel.kind == "depthwise"
+    products = kernel.taps * kernel.channels_in if depthwise else kernel.n_in * kernel.n_out
+    factors = serial_reuse_factors(1 if depthwise else kernel.n_in, kernel.n_out)
+    least = min(_SERIAL_TURNS if depthwise else 2, kernel.n_out if depthwise else products)
+    return tuple(rf for rf in factors if rf >= least and products // rf <= UNROLL_LIMIT)
 
 
 def _divisors_of_beat(kernel: Kernel) -> tuple[int, ...]:
     channels = kernel.channels_out
-    if kernel.kind != "elementwise" and not (kernel.kind == "window" and kernel.multiplier_bits):
+    if kernel.kind != "elementwise" and not (kernel.kind in ("window", "reduce") and kernel.multiplier_bits):
         return (1,)
     return tuple(rf for rf in range(1, channels + 1) if channels % rf == 0)
 

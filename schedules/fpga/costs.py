@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from gatewright.schedules.fpga.cycles import IoType, Strategy
+from gatewright.schedules.fpga.cycles import IoType, Strategy, is_serial
 from gatewright.schedules.fpga.kernels import Kernel
 from gatewright.schedules.fpga.resources import Resources, bram_18k, total
 
@@ -23,6 +23,9 @@ MODELS = {
     "LUTs C synthesis counts for logic 0.27 are implemented (published pairs: 0.21..0.32)",
     "memory": "weights: ROM of reuse_factor words in RAMB18 shapes (UG473, UG573), LUT below 1024 bits; FIFOs and "
     "window rows likewise; line buffers in SRL32",
+    "serial": "kernels counted as depthwise_serial, pointwise_serial, reduce_serial, read off "
+    "hls/firmware/gatewright_serial.h: multipliers, an adder of accumulator width for each, a multiplexer over the "
+    "beat, both beats in registers; rows, window, weights and parameters in memories; no coefficient is fitted",
 }
 
 IMPLEMENTED_LUT = 0.27
@@ -58,9 +61,9 @@ def uses_dsp(a_bits: int, b_bits: int) -> bool:
 
 def multipliers(kernel: Kernel, strategy: Strategy, reuse_factor: int) -> int:
     """Products computed side by side."""
-    products = kernel.n_in if kernel.kind == "depthwise" else kernel.n_in * kernel.n_out
     if strategy == "latency":
         return math.ceil(kernel.multiplications / reuse_factor)
+    products = kernel.taps * kernel.channels_in if kernel.kind == "depthwise" else kernel.n_in * kernel.n_out
     return math.ceil(products / reuse_factor)
 
 
@@ -98,6 +101,8 @@ def kernel_resources(kernel: Kernel, strategy: Strategy, reuse_factor: int, io_t
     """Resources of one kernel without its output stream."""
     if kernel.kind == "none":
         return Resources()
+    if is_serial(kernel, strategy, io_type):
+        return _serial(kernel, reuse_factor, dsp)
     # the requantization of a beat takes as long as the product in front of it (hls/lowering/builder.py, reuse)
     requantize_reuse = max(1, min(reuse_factor, kernel.channels_out))
     parts = [_requantization(kernel, requantize_reuse, io_type, dsp)]
@@ -108,7 +113,10 @@ def kernel_resources(kernel: Kernel, strategy: Strategy, reuse_factor: int, io_t
         if io_type == "io_stream" and kernel.kind in ("conv", "depthwise"):
             parts.append(_line_buffer(kernel))
         if kernel.padding_pixels and io_type == "io_stream":
-            parts.append(_logic(150, 60))
+            # a process that adds the padding, and the stream from it
+            parts += [_logic(150, 60), fifo(kernel.row_pixels, kernel.channels_in * kernel.data_bits)]
+    elif kernel.kind == "reduce":
+        parts.append(_reduce(kernel, io_type))
     elif kernel.kind in ("pool", "window"):
         parts.append(_pool(kernel, io_type))
     elif kernel.kind == "move":
@@ -140,24 +148,85 @@ def _resource(kernel: Kernel, reuse_factor: int, dsp: Dsp) -> Resources:
     a, w, acc = kernel.data_bits, kernel.weight_bits, kernel.accumulator_bits
     count = multipliers(kernel, "resource", reuse_factor)
     # one multiplier serves several outputs: their accumulators are selected
-    wide = reuse_factor > (1 if kernel.kind == "depthwise" else kernel.n_in)
+    wide = reuse_factor > kernel.n_in
     logic = 500 + 0.6 * a * kernel.n_in + acc * kernel.n_out * (6 if wide else 1)
     if not wide:
         logic += count * acc  # every multiplier adds to an accumulator of its own
-    # the depthwise product is inlined: its operands are the window's registers, counted with the line buffer
-    operands = 0 if kernel.kind == "depthwise" else a * kernel.n_in
-    registers = 50 + 1.7 * (operands + acc * kernel.n_out) + count * acc * 0.5
-    parts = [_logic(logic, registers), _multiply(count, a, w, dsp)]
-    if kernel.kind == "pointwise":
-        # the pointwise kernel partitions its weights completely: the ROM is LUTs (nnet_sepconv2d_stream.h)
-        parts.append(_fabric(count * w * math.ceil(reuse_factor / _ROM_LUT_BITS)))
-    else:
-        parts.append(_memory(reuse_factor, count * w))
+    registers = 50 + 1.7 * (a * kernel.n_in + acc * kernel.n_out) + count * acc * 0.5
+    parts = [_logic(logic, registers), _multiply(count, a, w, dsp), _memory(reuse_factor, count * w)]
     if wide:
-        # the table of output indices, outidx[reuse_factor] (nnet_dense_resource.h, nnet_depthwise_product.h)
-        outputs = kernel.n_out if kernel.kind == "depthwise" else reuse_factor // kernel.n_in
+        # the table of output indices, outidx[reuse_factor] (nnet_dense_resource.h)
+        outputs = reuse_factor // kernel.n_in
         parts.append(_memory(reuse_factor, math.ceil(math.log2(max(2, outputs)))))
     return total(parts)
+
+
+def _serial(kernel: Kernel, reuse_factor: int, dsp: Dsp) -> Resources:
+    """A serial kernel of ours with its requantization (see MODELS)."""
+    if kernel.kind == "reduce":
+        return _average(kernel, reuse_factor, dsp)
+    a, w, acc = kernel.data_bits, kernel.weight_bits, kernel.accumulator_bits
+    count = multipliers(kernel, "resource", reuse_factor)
+    depthwise = kernel.kind == "depthwise"
+    # groups of inputs and of outputs a beat is worked off in
+    groups_out = reuse_factor if depthwise else min(reuse_factor, kernel.n_out)
+    groups_in = reuse_factor if depthwise else reuse_factor // groups_out
+    inputs, outputs = kernel.channels_in // groups_in, kernel.n_out // groups_out
+    parts = [
+        _logic(300, 100),
+        _multiply(count, a, w, dsp),
+        _fabric(count * acc, count * (a + w + acc)),
+        _beats(kernel, groups_in, groups_out),
+        _memory(reuse_factor, count * w),
+        _memory(groups_out, outputs * (acc + kernel.multiplier_bits + 6)),
+        _finish(kernel, outputs, dsp),
+    ]
+    if depthwise:
+        columns = kernel.window_positions // kernel.kernel_rows
+        parts.append(_ram(kernel.row_pixels * groups_in, (kernel.kernel_rows - 1) * a * inputs))
+        # dilation leaves out rows of the window: no more than this
+        parts.append(_ram(groups_in, kernel.kernel_rows * (columns - 1) * a * inputs))
+    elif kernel.pixels_in != kernel.pixels_out:
+        # the kernel that picks pixels: a table of their numbers
+        parts += [_logic(60, 30), _memory(kernel.pixels_out, math.ceil(math.log2(max(2, kernel.pixels_in))) + 1)]
+    return total(parts)
+
+
+def _average(kernel: Kernel, reuse_factor: int, dsp: Dsp) -> Resources:
+    units = kernel.channels_in // reuse_factor
+    return total(
+        [
+            _logic(200, 80),
+            _fabric(units * kernel.accumulator_bits, units * (kernel.data_bits + kernel.accumulator_bits)),
+            _ram(reuse_factor, units * kernel.accumulator_bits),
+            _beats(kernel, reuse_factor, reuse_factor),
+            _finish(kernel, units, dsp),
+        ]
+    )
+
+
+def _beats(kernel: Kernel, groups_in: int, groups_out: int) -> Resources:
+    """Both beats in registers: a LUT6 selects one of four groups to read, one enables a group to be written."""
+    inputs = kernel.channels_in // groups_in
+    select = kernel.data_bits * inputs * math.ceil((groups_in - 1) / 3)
+    registers = kernel.channels_in * kernel.data_bits + kernel.channels_out * kernel.output_bits
+    return _fabric(select + groups_out, registers)
+
+
+def _finish(kernel: Kernel, units: int, dsp: Dsp) -> Resources:
+    """``units`` results a cycle requantized: multiply, add half, shift by a variable, clamp."""
+    product = kernel.accumulator_bits + kernel.multiplier_bits
+    fabric = _fabric(units * (5 * product + kernel.output_bits), units * 2 * product)
+    if not kernel.multiplier_bits:
+        return fabric
+    return fabric + _multiply(units, kernel.accumulator_bits, kernel.multiplier_bits + 1, dsp)
+
+
+def _ram(depth: int, width: int) -> Resources:
+    """A memory read and written in one cycle: two LUTs a bit of 64 words (RAM64X1D), or block RAM."""
+    if depth * width < _LUT_ROM_BITS or depth <= _LUT_ROM_DEPTH:
+        return _fabric(2 * math.ceil(depth / _ROM_LUT_BITS) * width)
+    return Resources(bram_18k=bram_18k(depth, width))
 
 
 def _line_buffer(kernel: Kernel) -> Resources:
@@ -191,7 +260,18 @@ def _requantization(kernel: Kernel, reuse: int, io_type: IoType, dsp: Dsp) -> Re
         # operands selected, parameters from tables, the shift a variable one
         tables = math.ceil(reuse / _ROM_LUT_BITS) * units * (kernel.multiplier_bits + 6)
         parts.append(_fabric(channels * kernel.accumulator_bits / 4 + tables + 3 * units * product))
+    if io_type == "io_stream" and (kernel.foldable or kernel.kind in ("window", "reduce")):
+        # a kernel of its own behind the accumulator: the stream of accumulators (hls/lowering: Builder.shallow)
+        parts.append(fifo(2, channels * kernel.accumulator_bits))
     return total(parts)
+
+
+def _reduce(kernel: Kernel, io_type: IoType) -> Resources:
+    """One accumulator a channel, all at once (counted from hls/firmware/gatewright_window.h)."""
+    acc = kernel.accumulator_bits
+    if io_type == "io_parallel":
+        return _fabric(kernel.elements_in * acc, kernel.elements_out * acc)
+    return _logic(100, 60) + _fabric(acc * kernel.channels_in, 2 * acc * kernel.channels_in)
 
 
 def _pool(kernel: Kernel, io_type: IoType) -> Resources:

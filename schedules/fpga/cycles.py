@@ -13,7 +13,7 @@ from typing import Literal
 
 from gatewright.schedules.fpga.kernels import Kernel
 
-__all__ = ["CYCLE_MODELS", "IoType", "Strategy", "Timing", "cycle_model", "timing"]
+__all__ = ["CYCLE_MODELS", "IoType", "Strategy", "Timing", "cycle_model", "is_serial", "timing"]
 
 Strategy = Literal["latency", "resource"]
 IoType = Literal["io_parallel", "io_stream"]
@@ -22,6 +22,10 @@ CYCLE_MODELS = {
     "conv_stream": "resource: the pixel loop is not pipelined, a pixel costs 4 cycles, a pixel that completes a window "
     "reuse_factor + 6 (measured); latency: PIPELINE II=reuse_factor over all pixels (nnet_conv2d_stream.h, "
     "nnet_sepconv2d_stream.h)",
+    "depthwise_serial": "reuse_factor groups of channels a pixel of the padded image, one a cycle, and the pipeline's "
+    "depth (read off the loop; no synthesis report yet: hls/firmware/gatewright_serial.h)",
+    "pointwise_serial": "reuse_factor a pixel of the result, and the pipeline's depth (read off the loop; no synthesis "
+    "report yet: hls/firmware/gatewright_serial.h)",
     "conv_parallel": "reuse_factor a window, windows in sequence (nnet_conv2d_latency.h, nnet_conv2d_resource.h)",
     "dense_stream": "a process gathers the beats into one; then reuse_factor turns and 3 to drain, one input every "
     "reuse_factor cycles (measured: the loop rewinds; nnet_dense_stream.h, nnet_dense_resource.h)",
@@ -29,6 +33,10 @@ CYCLE_MODELS = {
     "tree of three levels a cycle (nnet_dense_latency.h); resource: as dense_stream",
     "pool": "every input beat once, and 3 (measured; nnet_pooling_stream.h)",
     "window": "every input beat once, then the kernel's positions a window (hls/firmware/gatewright_window.h)",
+    "reduce_serial": "average over the image: reuse_factor an input beat, and the pipeline's depth (read off the loop; "
+    "no synthesis report yet: hls/firmware/gatewright_serial.h)",
+    "reduce": "maximum over the image: every input beat once, and 3 (read off the loop; no synthesis report yet: "
+    "hls/firmware/gatewright_window.h)",
     "elementwise": "PIPELINE II=reuse_factor over the beats, and 3 (measured; hls/firmware/gatewright_elementwise.h)",
     "move": "every beat in, then every beat out (hls/firmware/gatewright_movement.h)",
     "dataflow": "interval: the slowest layer; latency: longest path of fills and tails (schedules/fpga/dataflow.py)",
@@ -39,6 +47,7 @@ _PIXEL = 4
 _WINDOW = 2
 _DRAIN = 3
 _ADDER_LEVELS_PER_CYCLE = 3
+_REQUANTIZE_DEPTH = 6  # select, multiply (3), round, clamp
 
 
 @dataclass(frozen=True)
@@ -58,15 +67,24 @@ class Timing:
     tail_cycles: int
 
 
-def cycle_model(kernel: Kernel, io_type: IoType) -> str:
+def is_serial(kernel: Kernel, strategy: Strategy, io_type: IoType) -> bool:
+    """Whether a serial kernel of ours makes the layer (hls/lowering/serial.py)."""
+    if kernel.kind == "reduce":
+        return kernel.op == "avg_pool2d" and io_type == "io_stream"
+    return kernel.kind in ("depthwise", "pointwise") and strategy == "resource" and io_type == "io_stream"
+
+
+def cycle_model(kernel: Kernel, strategy: Strategy, io_type: IoType) -> str:
     """Name of the formula that counts the cycles of ``kernel`` (a key of :data:`CYCLE_MODELS`)."""
     if kernel.kind == "none":
         return "none"
+    if is_serial(kernel, strategy, io_type):
+        return f"{kernel.kind}_serial"
     if kernel.kind in ("conv", "pointwise", "depthwise"):
         return "conv_stream" if io_type == "io_stream" else "conv_parallel"
     if kernel.kind == "dense":
         return "dense_stream" if io_type == "io_stream" else "dense_parallel"
-    return {"pool": "pool", "window": "window", "move": "move"}.get(kernel.kind, "elementwise")
+    return kernel.kind if kernel.kind in ("pool", "window", "reduce", "move") else "elementwise"
 
 
 def _depth(kernel: Kernel, dsp: bool) -> int:
@@ -79,6 +97,8 @@ def timing(kernel: Kernel, strategy: Strategy, reuse_factor: int, io_type: IoTyp
     """Cycles of ``kernel`` at one folding; ``dsp``: its multipliers are DSP slices (three stages), not LUTs (one)."""
     if kernel.kind == "none":
         return Timing(0, 0, 0, 0)
+    if is_serial(kernel, strategy, io_type):
+        return _serial(kernel, reuse_factor, dsp)
     if kernel.foldable:
         product = _product_stream if io_type == "io_stream" else _product_parallel
         return product(kernel, strategy, reuse_factor, dsp)
@@ -87,7 +107,7 @@ def timing(kernel: Kernel, strategy: Strategy, reuse_factor: int, io_type: IoTyp
         return Timing(reuse_factor, reuse_factor, 1, reuse_factor)
     if kernel.kind == "window":
         return _window(kernel, reuse_factor)
-    if kernel.kind == "pool":
+    if kernel.kind in ("pool", "reduce"):
         busy = kernel.pixels_in + _DRAIN
         return Timing(busy, busy, kernel.fill_pixels + _DRAIN, _DRAIN)
     if kernel.kind == "move":
@@ -119,6 +139,20 @@ def _product_stream(kernel: Kernel, strategy: Strategy, reuse_factor: int, dsp: 
     rows = kernel.padding_pixels // max(1, kernel.row_pixels)
     interval = max(busy, kernel.padding_pixels + 6 * rows)
     return Timing(interval, interval, fill, min(tail, interval))
+
+
+def _serial(kernel: Kernel, reuse_factor: int, dsp: bool) -> Timing:
+    """Perfect loop nests, a turn a cycle."""
+    depth = _depth(kernel, dsp) + _REQUANTIZE_DEPTH
+    if kernel.kind == "pointwise":
+        # a kernel in front skips pixels between strides and adds padding, one a cycle: in step but for its own beats
+        busy = max(kernel.pixels_out * reuse_factor, kernel.pixels_in) + depth
+        return Timing(busy, busy, reuse_factor + depth, reuse_factor + depth)
+    busy = kernel.pixels_in * reuse_factor + depth
+    if kernel.kind == "reduce":
+        return Timing(busy, busy, busy, reuse_factor + depth)
+    tail = (kernel.pad_rows * kernel.row_pixels + 1) * reuse_factor + depth
+    return Timing(busy, busy, kernel.fill_pixels * reuse_factor + depth, min(tail, busy))
 
 
 def _product_parallel(kernel: Kernel, strategy: Strategy, reuse_factor: int, dsp: bool) -> Timing:

@@ -87,13 +87,12 @@ def _readers(graph: IntegerGraph, name: str) -> Iterator[Layer | None]:
         yield None
 
 
-def stream_resources(graph: IntegerGraph, layer: Layer, kernel: Kernel | None, depth: int) -> Resources:
-    """The stream ``layer`` writes, its whole-image copies, and the stream between padding and product.
+def stream_resources(graph: IntegerGraph, layer: Layer, depth: int) -> Resources:
+    """The stream ``layer`` writes, and its whole-image copies.
 
     Args:
         graph: the integer graph.
         layer: the writer.
-        kernel: of the layer; None for an input.
         depth: of the stream in beats; 0 where there is none (``io_parallel``).
     """
     if not depth or isinstance(layer, _RENAMES):
@@ -104,6 +103,4 @@ def stream_resources(graph: IntegerGraph, layer: Layer, kernel: Kernel | None, d
     readers = sum(1 for _ in _readers(graph, layer.name))
     if readers > 1:
         parts += [fifo(image, width)] * readers
-    if kernel is not None and kernel.padding_pixels:
-        parts.append(fifo(kernel.row_pixels, kernel.channels_in * kernel.data_bits))
     return total(parts)

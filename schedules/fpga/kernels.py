@@ -35,9 +35,12 @@ from gatewright.compiler.integer.tensor import IntArray
 
 __all__ = ["Kernel", "KernelKind", "beats", "kernels"]
 
-KernelKind = Literal["dense", "conv", "pointwise", "depthwise", "pool", "window", "elementwise", "move", "none"]
-"""``pool`` is hls4ml's pooling (stride = kernel, no padding), ``window`` ours (hls/firmware); ``move`` stores a whole
-tensor before it goes on; ``none`` costs nothing (reshape, transpose)."""
+KernelKind = Literal[
+    "dense", "conv", "pointwise", "depthwise", "pool", "window", "reduce", "elementwise", "move", "none"
+]  # fmt: skip
+"""``pool`` is hls4ml's pooling (stride = kernel, no padding), ``window`` ours, and ``reduce`` ours over the whole image
+(hls/firmware/gatewright_window.h); ``move`` stores a whole tensor before it goes on; ``none`` costs nothing (reshape,
+transpose)."""
 
 
 @dataclass(frozen=True)
@@ -52,8 +55,8 @@ class Kernel:
         rows_out, pad_rows: rows of the output, rows of padding at the bottom: what is left after the last input beat.
         fill_pixels: beats read before the first window is complete.
         channels_in, channels_out: elements of a beat read, written.
-        kernel_rows: height of the window; window_positions: its positions; row_pixels: width of the padded image,
-            the length of a line buffer.
+        kernel_rows: height of the window; window_positions: its positions; taps: those with a weight (dilation leaves
+            gaps); row_pixels: width of the padded image, the length of a line buffer.
         padding_pixels: beats a zero-padding kernel in front writes, 0 without padding.
         data_bits, weight_bits, accumulator_bits, output_bits: widths of operands, sum and result.
         multiplications: weights that need a multiplier when they are constants (not 0, not a power of two).
@@ -77,6 +80,7 @@ class Kernel:
     channels_out: int = 1
     kernel_rows: int = 1
     window_positions: int = 1
+    taps: int = 1
     row_pixels: int = 1
     padding_pixels: int = 0
     data_bits: int = 8
@@ -208,6 +212,7 @@ def _convolution(common: Kernel, layer: Conv2d, source: Layer, scaled_bits: int)
         fill_pixels=(window[0] - 1) * padded[1] + window[1],
         kernel_rows=window[0],
         window_positions=window[0] * window[1],
+        taps=kernel_height * kernel_width,
         row_pixels=padded[1],
         padding_pixels=padded[0] * padded[1] if any(layer.padding) else 0,
         multiplier_bits=scaled_bits,
@@ -249,9 +254,10 @@ def _pooling(common: Kernel, layer: MaxPool2d | AvgPool2d, source: Layer, multip
     average = isinstance(layer, AvgPool2d)
     plain = not average and layer.kernel == layer.strides and not any(layer.padding)
     plain = plain and height % layer.kernel[0] == 0 and width % layer.kernel[1] == 0
+    whole = layer.kernel == (height, width) and not any(layer.padding)
     return _with(
         common,
-        kind="pool" if plain else "window",
+        kind="pool" if plain else "reduce" if whole else "window",
         pixels_in=padded[0] * padded[1],
         pad_rows=bottom,
         fill_pixels=(layer.kernel[0] - 1) * padded[1] + layer.kernel[1],

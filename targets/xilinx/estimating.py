@@ -12,7 +12,7 @@ from typing import Any
 from gatewright.schedules.fpga import costs, cycles
 from gatewright.targets.base import BuildPlan, Estimate, Figure, LayerEstimate
 
-__all__ = ["error_text", "largest_overestimate", "make_estimate"]
+__all__ = ["error_text", "make_estimate"]
 
 _RESOURCES = {
     "lut": "LUT",
@@ -42,12 +42,6 @@ def error_text(figure: str) -> str:
     return str(_accuracy()["error"].get(figure, "unmeasured"))
 
 
-def largest_overestimate(figure: str) -> float:
-    """How much too high ``figure`` has been at most, over the designs of published.toml: 0.3 is 30 %."""
-    errors = [float(row["error_percent"]) for row in _accuracy()["row"] if row["figure"] == figure]
-    return max([0.0, *errors]) / 100
-
-
 def make_estimate(plan: BuildPlan, measured: Mapping[str, float] | None = None) -> Estimate:
     """Figures of ``plan``; ``measured`` holds what a synthesis run found, by the name of the total."""
     settings = plan.settings
@@ -74,16 +68,26 @@ def make_estimate(plan: BuildPlan, measured: Mapping[str, float] | None = None) 
     if settings["warnings"]:
         doubted = totals["lut"]
         totals["lut"] = replace(doubted, error="; ".join([doubted.error, *settings["warnings"]]))
+    unseen = [row["layer"] for row in plan.layers if _in_no_report(row)]
+    if unseen:
+        note = f"{len(unseen)} of {len(plan.layers)} layers are kernels of ours that no synthesis report covers yet"
+        for name in ("latency_cycles", "latency_us", "interval_cycles", "inferences_per_second", *_RESOURCES):
+            totals[name] = replace(totals[name], error=f"{totals[name].error}; {note}")
     layers = tuple(LayerEstimate(row["layer"], row["op"], _layer(row)) for row in plan.layers)
     return Estimate(plan.target, totals, layers, {**costs.MODELS, **cycles.CYCLE_MODELS})
 
 
+def _in_no_report(row: Mapping[str, Any]) -> bool:
+    return str(row["cycle_model"]) == "reduce" or str(row["cycle_model"]).endswith("_serial")
+
+
 def _layer(row: Mapping[str, Any]) -> dict[str, Figure]:
-    cycle_model = str(row["cycle_model"])
+    cycle_model, unseen = str(row["cycle_model"]), _in_no_report(row)
     figures = {
-        name: Figure(row[name], "cycles", cycle_model, error_text(name))
+        name: Figure(row[name], "cycles", cycle_model, "unmeasured" if unseen else error_text(name))
         for name in ("interval_cycles", "latency_cycles")
     }
     for name, unit in _RESOURCES.items():
-        figures[name] = Figure(row[name], unit, _RESOURCE_MODEL[name], error_text(name))
+        model = "serial" if cycle_model.endswith("_serial") else _RESOURCE_MODEL[name]
+        figures[name] = Figure(row[name], unit, model, "unmeasured" if unseen else error_text(name))
     return figures

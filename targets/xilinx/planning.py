@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from typing import Any
 
 from gatewright.compiler.errors import ConstraintError, TargetError, UsageError
@@ -24,7 +24,6 @@ from gatewright.schedules.fpga.resources import Resources, total
 from gatewright.targets.base import BuildPlan
 from gatewright.targets.xilinx.check import choose_io_type
 from gatewright.targets.xilinx.database import Site, boards
-from gatewright.targets.xilinx.estimating import largest_overestimate
 from gatewright.targets.xilinx.options import XilinxOptions
 from gatewright.targets.xilinx.sites import assumed_device
 
@@ -34,8 +33,6 @@ _STRATEGIES: tuple[Strategy, ...] = ("latency", "resource")
 _BACKENDS = {"vitis": "Vitis", "vivado": "Vivado", "vivado_accelerator": "VivadoAccelerator"}
 _SHARES = (0.8, 0.85, 0.9, 0.95, 1.0)
 """Share of the device a design may take: the first one something fits into; routing wants the rest."""
-_DOUBT_STEPS = tuple(step / 10 for step in range(1, 11))
-"""Parts of the LUT model's largest known overestimate: beyond the device, but not beyond doubt."""
 _RESOURCES = {
     "lut": "LUT",
     "ff": "flip-flops",
@@ -71,9 +68,7 @@ def make_plan(target: str, model: QuantizedModel, site: Site, options: XilinxOpt
     dsp = Dsp(wide, narrow)
     possible = {name: _choices(kernel, io_type, dsp, options) for name, kernel in described.items()}
     depths = fifo_depths(graph, described, io_type)
-    streams = {
-        layer.name: stream_resources(graph, layer, described.get(layer.name), depths[layer.name]) for layer in graph
-    }
+    streams = {layer.name: stream_resources(graph, layer, depths[layer.name]) for layer in graph}
     device = assumed_device(site)
     available = Resources(**device.resources.model_dump())
     shares = _shares(options)
@@ -113,9 +108,7 @@ def make_plan(target: str, model: QuantizedModel, site: Site, options: XilinxOpt
 
 def _shares(options: XilinxOptions) -> tuple[float, ...]:
     """Shares of the device to try, in order."""
-    if options.utilisation != "auto":
-        return (options.utilisation,)
-    return (*_SHARES, *(round(1 + largest_overestimate("lut") * step, 3) for step in _DOUBT_STEPS))
+    return _SHARES if options.utilisation == "auto" else (options.utilisation,)
 
 
 def _first_that_fits(
@@ -128,11 +121,8 @@ def _first_that_fits(
     """
     failure: DoesNotFit | None = None
     for share in shares:
-        limit = available.scaled(min(share, 1.0))
-        # Beyond the device only logic is in doubt; DSP slices and block RAMs are counted, not modelled.
-        limit = replace(limit, lut=int(available.lut * share), ff=int(available.ff * share))
         try:
-            return share, fold(possible, limit, base)
+            return share, fold(possible, available.scaled(share), base)
         except DoesNotFit as error:
             failure = error
     assert failure is not None  # there is a share
@@ -144,13 +134,7 @@ def _warnings(site: Site, device: str, share: float, shares: tuple[float, ...]) 
     found = []
     if site.device is None:
         found.append(f"gatewright has no resource counts of {site.part}; the folding assumes those of {device}")
-    if share > 1:
-        found.append(
-            f"by the estimate the smallest folding takes up to {share:.0%} of the logic of {device}; the estimate has "
-            f"been up to {largest_overestimate('lut'):.0%} too high, so it may fit, or not: synthesize before you rely "
-            "on it, or take a larger part"
-        )
-    elif share != shares[0]:
+    if share != shares[0]:
         found.append(
             f"nothing fits in {shares[0]:.0%} of {device}; the folding found takes up to {share:.0%} by the estimate, "
             "and may fail to place and route"
@@ -172,7 +156,7 @@ def _row(kernel: Kernel, folding: Folding, depth: int, stream: Resources, io_typ
         "reuse_factor": choice.reuse_factor,
         "interval_cycles": choice.timing.interval_cycles,
         "latency_cycles": choice.timing.latency_cycles,
-        "cycle_model": cycle_model(kernel, io_type),
+        "cycle_model": cycle_model(kernel, choice.strategy, io_type),
         "fifo_depth": depth,
         **_counts(choice.resources + stream),
     }
@@ -259,11 +243,9 @@ def _too_large(
         actions.append("raise xilinx.utilisation: the estimate is not exact")
     whole = int(getattr(assumed_device(site).resources, error.resource))
     allowed = f", of which {error.available} may be used" if share < 1 else ""
-    doubt = largest_overestimate("lut") if share > 1 and error.resource == "lut" else 0
-    even_so = f" (the estimate has been up to {doubt:.0%} too high: too large even then)" if doubt else ""
     return ConstraintError(
         "GW4203", place,
-        f"{folded}, the design needs {error.needed} {what}{even_so}; {device} has {whole}{allowed}; most of them are "
+        f"{folded}, the design needs {error.needed} {what}; {device} has {whole}{allowed}; most of them are "
         f"in layer {error.layer!r} ({kernel.op})",
         *actions,
     )  # fmt: skip

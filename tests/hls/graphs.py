@@ -30,7 +30,7 @@ from gatewright.compiler.integer.tensor import TensorType
 from gatewright.compiler.integer.verifier import verify
 from gatewright.compiler.numeric.windows import output_size
 
-__all__ = ["fixed_graph", "settings", "small_graph", "zoo_graph"]
+__all__ = ["fixed_graph", "serial_graph", "settings", "small_graph", "zoo_graph"]
 
 
 def settings(io_type: str = "io_stream", backend: str = "Vitis", **more: Any) -> dict[str, Any]:
@@ -224,3 +224,33 @@ def fixed_graph() -> IntegerGraph:
     make.dense("hidden", "flat", 10, spread=2)
     make.dense("logits", "hidden", 4)
     return make.graph("logits", "joined", "mean", "max", "relu", "relu6", "linear")
+
+
+def serial_graph(profile: Profile) -> IntegerGraph:
+    """What the serial kernels do, in odd shapes: 1-wide and 1-high images, strides that leave rest, padding on one
+    side, dilation, kernels larger than the image, padded and strided pointwise convolutions."""
+    make = _Maker(profile)
+    make.put(Input("x", (), make.kind((1, 6, 7, 5))))
+    make.conv("plain", "x", 6, (3, 3), groups=6, padding=(1, 1, 1, 1))
+    make.conv("strided", "plain", 6, (3, 2), groups=6, strides=(3, 2), padding=(1, 0, 0, 1), clamp=(-100, 90))
+    make.conv("dilated", "plain", 6, (3, 2), groups=6, dilation=(2, 3), padding=(2, 0, 1, 3))
+    make.conv("column", "plain", 6, (3, 1), groups=6, strides=(2, 1), padding=(0, 0, 2, 0), clamp=(0, 127))
+    make.conv("row", "plain", 6, (1, 5), groups=6, padding=(1, 2, 0, 2))
+    make.conv("scale", "plain", 6, (1, 1), groups=6, spread=3)
+    make.conv("skip", "plain", 6, (1, 1), groups=6, strides=(3, 2))
+    make.conv("all", "plain", 6, (7, 5), groups=6)
+    make.conv("large", "all", 6, (3, 3), groups=6, padding=(1, 1, 1, 1))
+    make.put(Slice("narrow", ("plain",), make.like("plain", (1, 6, 7, 1)), (0, 0, 0, 2), (1, 1, 1, 1)))
+    make.conv("thin", "narrow", 6, (3, 3), groups=6, padding=(1, 1, 1, 1))
+    make.put(Slice("low", ("plain",), make.like("plain", (1, 6, 1, 5)), (0, 0, 3, 0), (1, 1, 1, 1)))
+    make.conv("flat", "low", 6, (2, 3), groups=6, padding=(1, 1, 0, 1), spread=12)
+    make.conv("mix", "scale", 9, (1, 1))
+    make.conv("mix_strided", "plain", 4, (1, 1), strides=(3, 2), clamp=(-7, 100), spread=2)
+    make.conv("mix_padded", "plain", 4, (1, 1), padding=(1, 0, 0, 2))
+    make.conv("mix_grouped", "plain", 8, (1, 1), groups=2)
+    make.put(Reshape("lines", ("mix",), make.like("mix", (1, 9, 35))))
+    make.dense("rows", "lines", 3)
+    return make.graph(
+        "strided", "dilated", "column", "row", "skip", "large", "thin", "flat", "mix_strided", "mix_padded",
+        "mix_grouped", "rows",
+    )  # fmt: skip

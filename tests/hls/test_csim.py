@@ -15,7 +15,7 @@ from gatewright.compiler.errors import ToolError, UsageError
 from gatewright.compiler.integer.graph import IntegerGraph
 from gatewright.compiler.integer.reference import Reference
 from gatewright.hls import csim, project
-from tests.hls.graphs import fixed_graph, settings, small_graph, zoo_graph
+from tests.hls.graphs import fixed_graph, serial_graph, settings, small_graph, zoo_graph
 from tests.strategies import random_graph, random_inputs
 
 SAMPLES = 5
@@ -52,10 +52,11 @@ def compare(graph: IntegerGraph, folder: Path) -> None:
         (zoo_graph, "io_stream", "resource"),
         (fixed_graph, "io_parallel", "resource"),
         (fixed_graph, "io_stream", "latency"),
+        (lambda: serial_graph("fixed"), "io_stream", "resource"),
         # every operator again, in shapes nobody chose; 2 was once wrong: a reuse factor above n_in
         (lambda: random_graph(2, layers=20, profile="scaled", batch=1), "io_parallel", "resource"),
     ],
-    ids=["zoo-stream", "fixed-parallel", "fixed-stream", "random-parallel"],
+    ids=["zoo-stream", "fixed-parallel", "fixed-stream", "serial", "random-parallel"],
 )
 def test_equals_the_reference(make: Any, io_type: str, strategy: str, tmp_path: Path) -> None:
     graph = make()

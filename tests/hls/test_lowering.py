@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 
-from gatewright.compiler.integer.graph import IntegerGraph
-from gatewright.compiler.integer.layers import Add, Input, Layer, Requantize
+from gatewright.compiler.integer.graph import IntegerGraph, Profile
+from gatewright.compiler.integer.layers import Add, Conv2d, Dense, Input, Layer, Requantize
 from gatewright.compiler.integer.reference import Reference
 from gatewright.compiler.integer.semantics import Interval
 from gatewright.compiler.integer.tensor import TensorType
@@ -21,7 +21,7 @@ from gatewright.hls.check import PLACED, check_graph
 from gatewright.hls.exact import exact_type, saturating_type, type_width, weight_type
 from gatewright.hls.lowering.driver import HANDLERS, Design, design
 from gatewright.hls.reuse import closest_reuse_factor, legal_reuse_factors
-from tests.hls.graphs import fixed_graph, small_graph, zoo_graph
+from tests.hls.graphs import fixed_graph, serial_graph, small_graph, zoo_graph
 from tests.strategies import integer_graphs, random_inputs
 
 
@@ -48,8 +48,13 @@ def test_no_stream_has_more_readers_than_hls4ml_clones() -> None:
     assert max(readers.values()) == 7
 
 
+def unfolded(graph: IntegerGraph) -> list[dict[str, object]]:
+    """Rows that leave every layer to hls4ml's kernels."""
+    return [{"layer": layer.name, "strategy": "latency", "reuse_factor": 1} for layer in graph]
+
+
 def test_profile_fixed_is_native_where_the_conversion_is_ours() -> None:
-    made = design(fixed_graph(), [], "io_stream")
+    made = design(fixed_graph(), unfolded(fixed_graph()), "io_stream")
     names = {layer["name"]: layer["class_name"] for layer in made.builder.layers}
     result = {name: made.builder.config[name]["Precision"]["result"] for name in names}
     assert "AP_RND,AP_SAT>" in result["relu"] and result["relu"].startswith("ap_ufixed<7,")
@@ -60,9 +65,30 @@ def test_profile_fixed_is_native_where_the_conversion_is_ours() -> None:
     assert names["far_apart"] == "GatewrightRequantize"  # 20-bit weights
 
 
+@pytest.mark.parametrize("profile", ["scaled", "fixed"])
+def test_folded_depthwise_and_pointwise_are_serial(profile: Profile) -> None:
+    """One of our kernels a layer, requantization included; a factor they do not know becomes the nearest."""
+    graph = serial_graph(profile)
+    rows = [{"layer": layer.name, "strategy": "resource", "reuse_factor": 4} for layer in graph]
+    made = design(graph, rows, "io_stream")
+    convolutions = sum(isinstance(layer, Conv2d | Dense) for layer in graph)
+    found = classes(made)
+    assert found["GatewrightDepthwise"] + found["GatewrightPointwise"] == convolutions
+    assert found["GatewrightRequantize"] == found["Conv2D"] == 0
+    by_name = {layer["name"]: layer["constants"] for layer in made.builder.layers if "constants" in layer}
+    assert made.builder.config["plain"]["ReuseFactor"] == 3  # of 1, 2, 3 and 6 channels
+    assert (by_name["mix"]["parallel_in"], by_name["mix"]["parallel_out"]) == (6, 3)  # 9 outputs, 3 a cycle
+    for layer in made.builder.layers:
+        if layer["class_name"] == "GatewrightDepthwise":
+            assert layer["constants"]["n_chan"] % made.builder.config[layer["name"]]["ReuseFactor"] == 0
+    # arrays, and layers left to hls4ml, know no serial kernel
+    for made in (design(graph, rows, "io_parallel"), design(graph, unfolded(graph), "io_stream")):
+        assert not {"GatewrightDepthwise", "GatewrightPointwise"} & set(classes(made))
+
+
 @pytest.mark.parametrize("layer", ["relu6_acc", "linear"])
 def test_accumulators_are_as_wide_as_proven(layer: str) -> None:
-    made = design(fixed_graph(), [], "io_stream")
+    made = design(fixed_graph(), unfolded(fixed_graph()), "io_stream")
     accum = made.builder.config[layer]["Precision"]["accum"]
     assert type_width(accum) == made.builder.proofs[layer.removesuffix("_acc")].accumulator.bits
 

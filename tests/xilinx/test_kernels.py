@@ -30,12 +30,13 @@ def test_kernels_of_every_kind() -> None:
     kinds = {name: k.kind for name, k in found.items()}
     assert kinds == {
         "first": "conv", "second": "conv", "depthwise": "depthwise", "pointwise": "pointwise", "sum": "elementwise",
-        "max": "pool", "average": "window", "flat": "none", "logits": "dense",
+        "max": "pool", "average": "reduce", "flat": "none", "logits": "dense",
     }  # fmt: skip
     second = found["second"]
     assert (second.n_in, second.n_out, second.pixels_in, second.pixels_out) == (72, 8, 100, 64)
     assert (second.fill_pixels, second.row_pixels, second.pad_rows, second.data_bits) == (23, 10, 1, 8)
     assert found["depthwise"].n_in == 72  # kernel positions x channels, as hls4ml counts
+    assert found["depthwise"].taps == 9
     assert found["sum"].operands == 2
 
 
@@ -152,6 +153,35 @@ def test_reuse_factors_pass_the_unroll_limit_and_hls4ml(channels: int, filters: 
         assert multipliers(kernel, "resource", reuse) <= UNROLL_LIMIT
     for reuse in legal_reuse_factors(kernel, "latency"):
         assert reuse == 1 and multipliers(kernel, "latency", 1) <= UNROLL_LIMIT
+
+
+@given(
+    height=st.integers(1, 9), width=st.integers(1, 9), pad=st.integers(1, 2), stride=st.integers(1, 3),
+    channels=st.sampled_from([2, 6, 12]), factor=st.integers(0, 20),
+)  # fmt: skip
+def test_a_serial_depthwise_kernel_takes_a_turn_for_every_group_of_every_padded_pixel(
+    height: int, width: int, pad: int, stride: int, channels: int, factor: int
+) -> None:
+    found = only(kernels(single_conv(height, width, channels, channels, 3, stride, pad, channels)))
+    legal = legal_reuse_factors(found, "resource")
+    reuse = legal[factor % len(legal)]
+    turns = sum(1 for _ in itertools.product(range(height + 2 * pad), range(width + 2 * pad), range(reuse)))
+    made = make_choice(found, "resource", reuse, "io_stream", DSP48E2)
+    assert 0 < made.timing.interval_cycles - turns <= 16  # the pipeline's depth
+    assert made.timing.tail_cycles <= made.timing.interval_cycles
+    assert multipliers(found, "resource", reuse) == 9 * channels // reuse
+
+
+def test_serial_kernels_use_memories_where_hls4ml_uses_registers() -> None:
+    wide = only(kernels(single_conv(6, 6, 256, 256, 3, 1, 1, 256)))
+    folded = make_choice(wide, "resource", 256, "io_stream", DSP48E2).resources
+    # two beats in registers, not nine; the rows in block RAM
+    assert folded.ff < 3 * 256 * 8 and folded.bram_18k and folded.lut < 4000
+    point = only(kernels(single_conv(6, 6, 128, 256, 1)))
+    assert legal_reuse_factors(point, "resource")[-1] == 128 * 256
+    slow, fast = (make_choice(point, "resource", rf, "io_stream", DSP48E2) for rf in (256 * 128, 256))
+    assert (slow.timing.interval_cycles - fast.timing.interval_cycles) == 36 * 256 * 127
+    assert slow.resources.lut < fast.resources.lut
 
 
 def test_arrays_have_fewer_reuse_factors() -> None:

@@ -32,6 +32,4 @@ def test_mlperf_tiny_on_a_zcu104(name: str, profile: str, models: Path) -> None:
             assert row["reuse_factor"] in legal_reuse_factors(kernel, row["strategy"]), row
     used, share = plan.settings["resources"], plan.settings["utilisation"]
     assert all(used[resource] <= count * share for resource, count in plan.settings["available"].items())
-    # The MobileNet is at the edge of the device: within the doubt of the LUT estimate, and the plan says so.
-    at_the_edge = name.startswith("vww")
-    assert (share > 0.8) == at_the_edge == bool(plan.settings["warnings"])
+    assert share == 0.8 and not plan.settings["warnings"]
