@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from gatewright.compiler.floatgraph.graph import Node
-from gatewright.compiler.floatgraph.operators.types import integers
+from gatewright.compiler.floatgraph.operators.types import axes_of, integers
 from gatewright.compiler.quantize.blocks import BIASED, MOVEMENT, Block
 from gatewright.compiler.quantize.dialect import Program
 
@@ -99,9 +99,8 @@ def _refusal(node: Node, shape: tuple[int, ...]) -> str:
     attributes = node.attributes
     if node.op == "mean":
         axes = attributes.get("axis")
-        named = tuple(sorted(int(a) % len(shape) for a in axes)) if isinstance(axes, tuple) else None  # type: ignore[arg-type]
-        if len(shape) not in (3, 4) or named != tuple(range(2, len(shape))):
-            return "a mean over other axes than height and width"
+        if not isinstance(axes, tuple) or not axes or 0 in axes_of(axes, len(shape)):
+            return "a mean over the batch"
     if node.op.startswith("nn.adaptive_avg_pool") and any(size != 1 for size in node.shape[2:]):
         return "adaptive pooling to more than one position"
     if node.op == "nn.avg_pool2d" and any(d != 1 for d in integers(attributes.get("dilation"), (1,))):

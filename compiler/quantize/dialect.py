@@ -24,6 +24,8 @@ __all__ = ["Program", "QuantizedConstant", "read_dialect"]
 
 # Operators that only move elements: a quantized constant stays one behind them.
 _MOVES = {"permute_dims", "reshape", "squeeze", "expand_dims", "flatten", "broadcast_to", "strided_slice"}
+# Between quantize and dequantize these keep what the integers mean.
+_KEEP_MEANING = _MOVES | {"nn.pad", "nn.max_pool1d", "nn.max_pool2d"}
 
 
 @dataclass(frozen=True)
@@ -110,9 +112,12 @@ class _Reader:
             else:
                 if node.op == "concat" and np.issubdtype(np.dtype(node.dtype), np.integer):
                     self._join(node)
+                if node.op in _KEEP_MEANING and np.issubdtype(np.dtype(node.dtype), np.integer):
+                    self._carry(node)
                 self._keep(replace(node, inputs=tuple(self.alias.get(name, name) for name in node.inputs)))
+        nodes = tuple(self._in_reals(node) for node in self.nodes)
         return Program(
-            self.graph, tuple(self.nodes), self.alias, self.parameters, self.constants, self.quantized, self.shapes
+            self.graph, nodes, self.alias, self.parameters, self.constants, self.quantized, self.shapes
         )
 
     def _keep(self, node: Node) -> None:
@@ -129,6 +134,22 @@ class _Reader:
         for parameters in stated:
             if parameters is not None:
                 self.parameters[node.name] = parameters
+
+    def _carry(self, node: Node) -> None:
+        """Moved integers mean what they meant."""
+        source = self.parameters.get(self.alias.get(node.inputs[0], ""))
+        if source is not None:
+            self.parameters[node.name] = source
+
+    def _in_reals(self, node: Node) -> Node:
+        """A padding of stored integers states its value as one of them; the program's values are real."""
+        if node.op != "nn.pad" or not np.issubdtype(np.dtype(node.dtype), np.integer):
+            return node
+        stated = self.parameters.get(node.name)
+        if stated is None:
+            return node
+        q = float(node.attributes.get("pad_value") or 0.0)  # type: ignore[arg-type]
+        return replace(node, attributes={**node.attributes, "pad_value": (q - stated.zero_point) * stated.scale})
 
     def _is_integer_cast(self, node: Node) -> bool:
         """A cast of stored integers to float is a dequantize with scale 1 and zero point 0."""

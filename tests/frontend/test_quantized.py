@@ -210,6 +210,24 @@ def test_weights_stay_integers_behind_dequantize(tmp_path: Path) -> None:
     assert of_weights.attributes["axis"] == 0
 
 
+def test_stored_parameters_become_float(tmp_path: Path) -> None:
+    """As ONNX Runtime's quantizer writes them: the padding value and a batch normalization behind DequantizeLinear."""
+    held = {"v": (3, 0.25), "g": ([4, -5, 6], [0.1, 0.2, 0.3]), "b": ([70, 80, -90], [0.01, 0.02, 0.03])}
+    nodes, constants = [], {"p": np.array([0, 0, 1, 0, 0, 0, 0, 2]), "m": np.zeros(3, np.float32)}
+    for name, (q, scale) in held.items():
+        constants |= {f"{name}q": np.array(q, np.int8), f"{name}s": np.array(scale, np.float32)}
+        constants[f"{name}z"] = np.full(np.shape(q), 2, np.int8)
+        nodes.append(helper.make_node("DequantizeLinear", [name + c for c in "qsz"], [name], axis=0))
+    nodes += [
+        helper.make_node("Pad", ["x", "p", "v"], ["t"]),
+        helper.make_node("BatchNormalization", ["t", "g", "b", "m", "one"], ["y"]),
+    ]
+    x = rng().standard_normal((1, 3, 2, 4)).astype(np.float32)
+    model = build(nodes, {"x": x}, ["y"], {**constants, "one": np.ones(3, np.float32)}, 15)
+    assert_close(ours(model, {"x": x}, tmp_path), onnxruntime_results(model.SerializeToString(), {"x": x}))
+    assert all(node.op != "dequantize" for node in read(imported(model, tmp_path)).nodes)
+
+
 def test_four_bit_weights_are_widened(tmp_path: Path) -> None:
     w = np.arange(-8, 8).reshape(4, 4)
     model = build(

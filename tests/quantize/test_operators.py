@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 
 import numpy as np
@@ -298,3 +299,14 @@ def test_constants_by_channel_are_added_subtracted_and_divided(op: str, profile:
     real = floats(b.graph(total), data)["out0"]
     noise = np.mean(((q.astype(np.float64) - kind.zero_point) * kind.scale - real) ** 2)
     assert noise < 2e-3 * np.mean(real**2)
+
+
+@pytest.mark.parametrize("shape", [(1, 5), (1, 4, 6), (2, 3, 4, 5), (1, 2, 3, 4, 2)])
+@pytest.mark.parametrize("keepdims", [False, True])
+def test_a_mean_over_any_axes_but_the_batch(shape: tuple[int, ...], keepdims: bool) -> None:
+    for count in range(1, len(shape)):
+        for axes in itertools.combinations(range(1, len(shape)), count):
+            b = Builder()
+            y = b.node("mean", b.input("x", *shape), axis=axes, keepdims=keepdims)
+            data = {"x": normal(sum(axes), 6 * shape[0], *shape[1:])}
+            assert steps_apart(b, y, data, "scaled").max() <= 0.5 + 1e-3  # one rounding

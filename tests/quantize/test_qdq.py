@@ -266,3 +266,20 @@ def test_a_relu_behind_a_quantize_node_rounds_a_second_time() -> None:
     data = {"x": rng.integers(-128, 128, (64, 8)).astype(np.int8)}
     apart = np.abs(outputs(model, data)["out0"].astype(int) - floats(graph, data)["out0"].astype(int))
     assert apart.max() <= 2 and np.mean(apart != 0) < 0.05
+
+
+@pytest.mark.parametrize("moved", [False, True])
+def test_stored_integers_are_padded_with_an_integer(moved: bool) -> None:
+    """The padding value of a tensor between quantize and dequantize is one of its integers, not a real number."""
+    b = Builder()
+    q = b.quantize(b.input("x", 1, 2, 3, 3), 0.02, -5)
+    if moved:
+        q = b.node("permute_dims", q, axes=(0, 1, 3, 2), dtype="int8")
+    padded = b.node("nn.pad", q, pad_width=(0, 0, 0, 0, 1, 0, 2, 0), pad_value=-9.0, pad_mode="constant", dtype="int8")
+    if moved:
+        padded = b.node("permute_dims", padded, axes=(0, 1, 3, 2), dtype="int8")
+    weight, _ = held(b, np.random.default_rng(0), 4, 2, 2, 2, channels=False)
+    graph = b.graph(b.quantize(b.conv(b.dequantize(padded, 0.02, -5), weight), 0.05, 3))
+    model = sound(quantize_graph("m", graph, None, QuantizeOptions()))
+    data = {"x": normal(0, 8, 2, 3, 3)}
+    assert np.abs(outputs(model, data)["out0"].astype(int) - floats(graph, data)["out0"].astype(int)).max() <= 1

@@ -19,6 +19,7 @@ from gatewright.compiler.frontend.rewrites import (
     qdq,
     qlinear,
     resize,
+    stored,
     windows,
 )
 from gatewright.compiler.frontend.scope import Scope
@@ -30,7 +31,9 @@ Rewrite = Callable[[Node, Scope], "Sequence[Node] | None"]
 
 def _collected() -> Mapping[tuple[str, str], tuple[Rewrite, ...]]:
     collected: dict[tuple[str, str], tuple[Rewrite, ...]] = {}
-    for module in (constants, old_forms, windows, resize, qdq, qlinear, microsoft, dynamic, elementary, indices):
+    for module in (
+        constants, stored, old_forms, windows, resize, qdq, qlinear, microsoft, dynamic, elementary, indices,
+    ):  # fmt: skip
         for key, rewrite in module.RULES.items():
             collected[key] = (*collected.get(key, ()), rewrite)
     return collected

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from gatewright.compiler.floatgraph.graph import Node
-from gatewright.compiler.floatgraph.operators.types import integers
-from gatewright.compiler.integer.layers import AvgPool2d, MaxPool2d, Reshape
+from gatewright.compiler.floatgraph.operators.types import axes_of, integers
+from gatewright.compiler.integer.layers import AvgPool2d, MaxPool2d, Reshape, Transpose
 from gatewright.compiler.integer.requantization import multipliers_of
 from gatewright.compiler.numeric.windows import pad_spatial, positions
 from gatewright.compiler.quantize.blocks import Block
@@ -63,7 +64,12 @@ class _Windows:
 
 
 def _windows(node: Node, shape: tuple[int, ...]) -> _Windows:
-    wide = shape if len(shape) == 4 else (*shape[:2], 1, shape[2])
+    if node.op == "mean" and not _over_image(node, shape):
+        reduced = [shape[axis] for axis in _reduced(node, shape)]
+        count = math.prod(reduced)
+        wide = (shape[0], math.prod(shape[1:]) // count, 1, count)
+    else:
+        wide = shape if len(shape) == 4 else (*shape[:2], 1, shape[2])
     if not node.op.startswith(("nn.max_pool", "nn.avg_pool")):  # a global mean
         size = (wide[2], wide[3])
         return _Windows(wide, (*wide[:2], 1, 1), size, size, (1, 1), (0, 0, 0, 0), False)
@@ -78,9 +84,28 @@ def _windows(node: Node, shape: tuple[int, ...]) -> _Windows:
     )  # fmt: skip
 
 
+def _reduced(node: Node, shape: tuple[int, ...]) -> tuple[int, ...]:
+    """Axes of a mean, ascending."""
+    return tuple(sorted(axes_of(node.attributes["axis"], len(shape))))
+
+
+def _over_image(node: Node, shape: tuple[int, ...]) -> bool:
+    """Whether a mean is a global average pooling."""
+    return len(shape) in (3, 4) and _reduced(node, shape) == tuple(range(2, len(shape)))
+
+
 def _wide(block: Block, context: Lowering, windows: _Windows) -> str:
-    """The operand with four dimensions."""
+    """The operand with four dimensions, what is averaged last."""
     (source,) = block.inputs
+    shape = context.program.shapes[source]
+    if block.anchor.op == "mean" and not _over_image(block.anchor, shape):
+        reduced = _reduced(block.anchor, shape)
+        order = tuple(axis for axis in range(len(shape)) if axis not in reduced) + reduced
+        if order != tuple(range(len(shape))):
+            turned = context.type_of(source, tuple(shape[axis] for axis in order))
+            source = context.emit(Transpose(f"{block.name}.turned", (source,), turned, order))
+        output = context.type_of(block.inputs[0], windows.shape)
+        return context.emit(Reshape(f"{block.name}.wide", (source,), output))
     if context.program.shapes[source] == windows.shape:
         return source
     return context.emit(Reshape(f"{block.name}.wide", (source,), context.type_of(source, windows.shape)))
