@@ -11,7 +11,7 @@ from gatewright.compiler.cli.main import VERBS
 from gatewright.compiler.errors import ExitCode
 from gatewright.compiler.reports.support import replaced
 from tests.repository.modules import ROOT
-from tests.repository.readme import commands, main
+from tests.repository.readme import agrees, commands, main
 
 PAGES = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "examples/README.md")
 
@@ -48,3 +48,18 @@ def test_the_runner_of_examples_notices_a_difference(tmp_path: Path) -> None:
     (problem,) = main(page, update=False)
     assert "Expected:\n    3\nGot:\n    2" in problem
     assert not main(page, update=True)[1:]
+
+
+@pytest.mark.parametrize(
+    ("got", "same"),
+    [
+        ("cpu   500   0 of 5000   0.06619   97.00%\n", True),
+        ("cpu  500  0 of 5000  0.06630  97.20%\n", True),  # another order of summation
+        ("cpu  500  1 of 5000  0.06619  97.00%\n", False),  # a whole number differs
+        ("cpu  500  0 of 5000  0.07619  97.00%\n", False),  # more than rounding
+        ("gpu  500  0 of 5000  0.06619  97.00%\n", False),
+        ("cpu  500  0 of 5000  0.06619\n", False),
+    ],
+)
+def test_outputs_agree_up_to_the_rounding_of_decimals(got: str, same: bool) -> None:
+    assert agrees("cpu  500  0 of 5000  0.06619  97.00%\n", got) is same
