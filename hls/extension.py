@@ -71,6 +71,12 @@ class GatewrightAffine(GatewrightLayer):
     kernel = "affine"
 
 
+class GatewrightConvolution(GatewrightLayer):
+    """Convolution, a few channels and outputs a cycle, requantized."""
+
+    kernel = "convolution"
+
+
 class GatewrightDepthwise(GatewrightLayer):
     """Depthwise convolution, a few channels a cycle, requantized."""
 
@@ -141,6 +147,7 @@ LAYERS: tuple[type[GatewrightLayer], ...] = (
     GatewrightRequantize,
     GatewrightRescale,
     GatewrightAffine,
+    GatewrightConvolution,
     GatewrightDepthwise,
     GatewrightPointwise,
     GatewrightAverage,

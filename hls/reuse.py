@@ -6,7 +6,7 @@ import functools
 import math
 from collections.abc import Iterable
 
-__all__ = ["closest_reuse_factor", "legal_reuse_factors", "nearest", "serial_reuse_factors"]
+__all__ = ["closest_reuse_factor", "legal_reuse_factors", "nearest", "serial_groups", "serial_reuse_factors"]
 
 
 @functools.cache
@@ -30,17 +30,22 @@ def legal_reuse_factors(n_in: int, n_out: int) -> tuple[int, ...]:
 
 @functools.cache
 def serial_reuse_factors(n_in: int, n_out: int) -> tuple[int, ...]:
-    """Reuse factors of the kernels of ``firmware/gatewright_serial.h``, ascending.
+    """Reuse factors of our serial kernels (``firmware/gatewright_serial.h``, ``gatewright_convolution.h``), ascending.
 
-    Pointwise: a group of outputs a cycle (the factor divides n_out), or one output of which a group of the inputs is
-    added a cycle (n_out times a divisor of n_in). Depthwise, a channel depends on one input: n_in is 1, n_out the
-    number of channels.
+    Convolution of n_in channels: a group of outputs a cycle (the factor divides n_out), or one output of which a group
+    of the inputs is added a cycle (n_out times a divisor of n_in). Depthwise, a channel depends on one input: n_in is
+    1, n_out the number of channels.
     """
 
     def divisors(count: int) -> list[int]:
         return [d for d in range(1, count + 1) if count % d == 0]
 
     return tuple(sorted({*divisors(n_out), *(n_out * d for d in divisors(n_in))}))
+
+
+def serial_groups(n_out: int, reuse_factor: int) -> tuple[int, int]:
+    """(groups of input channels, groups of outputs) a serial convolution takes one after another."""
+    return max(1, reuse_factor // n_out), min(reuse_factor, n_out)
 
 
 def closest_reuse_factor(n_in: int, n_out: int, wanted: int, limit: int | None = None) -> int:

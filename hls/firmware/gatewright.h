@@ -3,6 +3,7 @@
 #define GATEWRIGHT_H_
 
 #include "gatewright_arithmetic.h"
+#include "gatewright_convolution.h"
 #include "gatewright_elementwise.h"
 #include "gatewright_movement.h"
 #include "gatewright_serial.h"

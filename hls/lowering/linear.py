@@ -39,6 +39,8 @@ def conv2d(builder: Builder, layer: Conv2d) -> Wire:
         x = serial.picked(builder, layer, x)
         out = replace(x, shape=(*x.shape[:2], weight.shape[0]), index=canonical_index(layer.output.shape))
         return serial.pointwise(builder, layer, x, out, weight[:, :, 0, 0])
+    if serial.is_serial(builder, layer, ("serial",)):
+        return serial.convolution(builder, layer, x, weight)
     weight = _stuffed(weight, layer.dilation)
     kh, kw = weight.shape[2:]
     if depthwise and (kh, kw) == (1, 1) and strides == (1, 1) and not any(padding):
@@ -145,7 +147,9 @@ def _strategy(builder: Builder, layer: Conv2d | Dense, class_name: str, n_in: in
         # hls4ml's parallel depthwise kernel knows this strategy alone, and stops the program at any other.
         return "Latency", int(builder.rows.get(layer.name, {}).get("reuse_factor", 1))
     row = builder.rows.get(layer.name, {})
-    strategy, reuse = str(row.get("strategy", "resource")).capitalize(), int(row.get("reuse_factor", n_in))
+    # nothing serial comes here but what has no serial kernel
+    strategy = str(row.get("strategy", "resource")).replace("serial", "resource").capitalize()
+    reuse = int(row.get("reuse_factor", n_in))
     limit = n_in if class_name == "Conv2D" and not builder.stream else None
     return strategy, closest_reuse_factor(n_in, n_out, reuse, limit) if strategy == "Resource" else reuse
 

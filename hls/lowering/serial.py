@@ -1,5 +1,5 @@
 """Our serial kernels, which requantize too: in streams, depthwise and pointwise convolution of strategy ``resource``,
-and the average over the whole image."""
+other convolutions of strategy ``serial``, and the average over the whole image."""
 
 from __future__ import annotations
 
@@ -13,44 +13,70 @@ from gatewright.compiler.integer.tensor import IntArray
 from gatewright.hls.exact import exact_type
 from gatewright.hls.layout import Wire, canonical_index, canonical_shape
 from gatewright.hls.lowering.builder import Builder, Tables, requantization
-from gatewright.hls.reuse import nearest, serial_reuse_factors
+from gatewright.hls.reuse import nearest, serial_groups, serial_reuse_factors
 
-__all__ = ["average", "depthwise", "is_serial", "picked", "pointwise"]
+__all__ = ["average", "convolution", "depthwise", "is_serial", "picked", "pointwise"]
 
 
-def is_serial(builder: Builder, layer: Conv2d | Dense) -> bool:
+def is_serial(builder: Builder, layer: Conv2d | Dense, strategies: tuple[str, ...] = ("resource", "serial")) -> bool:
     """Whether the plan leaves ``layer`` to these kernels, if it is of their kind."""
-    return builder.stream and builder.rows.get(layer.name, {}).get("strategy", "resource") == "resource"
+    return builder.stream and builder.rows.get(layer.name, {}).get("strategy", "resource") in strategies
 
 
 def depthwise(builder: Builder, layer: Conv2d, x: Wire, weight: IntArray) -> Wire:
     """``weight``: (C, 1, KH, KW), zero points subtracted."""
+    channels = x.channels
+    reuse = _reuse(builder, layer, 1, channels)
+    out = replace(x, shape=(*layer.output.shape[2:], channels), index=canonical_index(layer.output.shape))
+    return _emit(
+        builder, layer, "GatewrightDepthwise", x, out, weight, _window(layer, x), reuse,
+        f"depthwise {weight.shape[2]}x{weight.shape[3]}, {channels // reuse} of {channels} channels a cycle",
+    )  # fmt: skip
+
+
+def convolution(builder: Builder, layer: Conv2d, x: Wire, weight: IntArray) -> Wire:
+    """``weight``: (O, I, KH, KW), zero points subtracted, groups filled up."""
+    n_out, channels, kh, kw = weight.shape
+    reuse = _reuse(builder, layer, channels, n_out)
+    parallel_in, parallel_out = _parallel(channels, n_out, reuse)
+    out = replace(x, shape=(*layer.output.shape[2:], n_out), index=canonical_index(layer.output.shape))
+    constants = {**_window(layer, x), "n_filt": n_out, "parallel_in": parallel_in, "parallel_out": parallel_out}
+    return _emit(
+        builder, layer, "GatewrightConvolution", x, out, weight, constants, reuse,
+        f"convolution {kh}x{kw}, {parallel_in} channels x {parallel_out} outputs a cycle",
+    )  # fmt: skip
+
+
+def _window(layer: Conv2d, x: Wire) -> dict[str, int | bool | str]:
     height, width, channels = x.shape
     oh, ow = layer.output.shape[2:]
     top, left, bottom, right = layer.padding
-    kh, kw = weight.shape[2:]
-    factors = serial_reuse_factors(1, channels)
-    reuse = nearest(factors, int(builder.rows.get(layer.name, {}).get("reuse_factor", channels)))
-    out = replace(x, shape=(oh, ow, channels), index=canonical_index(layer.output.shape))
-    return _emit(
-        builder, layer, "GatewrightDepthwise", x, out, weight,
-        {
-            "n_chan": channels, "in_height": height, "in_width": width, "pad_top": top, "pad_left": left,
-            "padded_height": height + top + bottom, "padded_width": width + left + right,
-            "out_height": oh, "out_width": ow, "kernel_height": kh, "kernel_width": kw,
-            "stride_height": layer.strides[0], "stride_width": layer.strides[1],
-            "dilation_height": layer.dilation[0], "dilation_width": layer.dilation[1],
-        },
-        reuse, f"depthwise {kh}x{kw}, {channels // reuse} of {channels} channels a cycle",
-    )  # fmt: skip
+    return {
+        "n_chan": channels, "in_height": height, "in_width": width, "pad_top": top, "pad_left": left,
+        "padded_height": height + top + bottom, "padded_width": width + left + right,
+        "out_height": oh, "out_width": ow,
+        "kernel_height": layer.weight.shape[2], "kernel_width": layer.weight.shape[3],
+        "stride_height": layer.strides[0], "stride_width": layer.strides[1],
+        "dilation_height": layer.dilation[0], "dilation_width": layer.dilation[1],
+    }  # fmt: skip
+
+
+def _reuse(builder: Builder, layer: Conv2d | Dense, n_in: int, n_out: int) -> int:
+    """The plan's reuse factor, or the nearest the kernel knows."""
+    wanted = int(builder.rows.get(layer.name, {}).get("reuse_factor", n_in * n_out))
+    return nearest(serial_reuse_factors(n_in, n_out), wanted)
+
+
+def _parallel(n_in: int, n_out: int, reuse: int) -> tuple[int, int]:
+    groups_in, groups_out = serial_groups(n_out, reuse)
+    return n_in // groups_in, n_out // groups_out
 
 
 def pointwise(builder: Builder, layer: Conv2d | Dense, x: Wire, out: Wire, weight: IntArray) -> Wire:
     """One product a beat; ``weight``: (O, I), zero points subtracted."""
     n_out, n_in = weight.shape
-    factors = serial_reuse_factors(n_in, n_out)
-    reuse = nearest(factors, int(builder.rows.get(layer.name, {}).get("reuse_factor", n_in)))
-    parallel_in, parallel_out = (n_in, n_out // reuse) if reuse <= n_out else (n_in * n_out // reuse, 1)
+    reuse = _reuse(builder, layer, n_in, n_out)
+    parallel_in, parallel_out = _parallel(n_in, n_out, reuse)
     return _emit(
         builder, layer, "GatewrightPointwise", x, out, weight,
         {

@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from gatewright.hls.reuse import legal_reuse_factors as accepted_reuse_factors
-from gatewright.hls.reuse import serial_reuse_factors
+from gatewright.hls.reuse import serial_groups, serial_reuse_factors
 from gatewright.schedules.fpga.costs import Dsp, kernel_resources, uses_dsp
 from gatewright.schedules.fpga.cycles import IoType, Strategy, Timing, is_serial, timing
 from gatewright.schedules.fpga.kernels import Kernel
 from gatewright.schedules.fpga.limits import PARTITION_LIMIT, UNROLL_LIMIT
 from gatewright.schedules.fpga.resources import Resources
 
-__all__ = ["Choice", "choices", "illegal", "legal_reuse_factors", "make_choice"]
+__all__ = ["Choice", "choices", "illegal", "legal_reuse_factors", "make_choice", "meant"]
 
 
 _SERIAL_TURNS = 4
@@ -50,6 +50,8 @@ def legal_reuse_factors(kernel: Kernel, strategy: Strategy, io_type: IoType = "i
         return (1,) if unrolled <= UNROLL_LIMIT else ()
     if is_serial(kernel, strategy, io_type):
         return _serial(kernel)
+    if strategy == "serial":
+        return ()
     valid = accepted_reuse_factors(kernel.n_in, kernel.n_out)
     if io_type == "io_parallel" and kernel.kind != "dense":
         # the array convolution reads past its window above n_in (nnet_conv2d_resource.h); depthwise has no such kernel
@@ -58,13 +60,19 @@ def legal_reuse_factors(kernel: Kernel, strategy: Strategy, io_type: IoType = "i
 
 
 def _serial(kernel: Kernel) -> tuple[int, ...]:
-    """Of the serial kernels: fewer turns a pixel than a memory needs to be written before it is read again are left to
-    strategy ``latency``."""
+    """Of the serial kernels: a word of a memory needs some turns to be written before it is read again, so the groups
+    of channels are all of them, or many, or one (then its words are registers)."""
     depthwise = kernel.kind == "depthwise"
-    products = kernel.taps * kernel.channels_in if depthwise else kernel.n_in * kernel.n_out
-    factors = serial_reuse_factors(1 if depthwise else kernel.n_in, kernel.n_out)
-    least = min(_SERIAL_TURNS if depthwise else 2, kernel.n_out if depthwise else products)
-    return tuple(rf for rf in factors if rf >= least and products // rf <= UNROLL_LIMIT)
+    products = kernel.taps * kernel.channels_in * (1 if depthwise else kernel.n_out)
+
+    def far(reuse_factor: int) -> bool:
+        if kernel.kind == "pointwise":
+            return reuse_factor > 1 or products == 1
+        groups = reuse_factor if depthwise else serial_groups(kernel.n_out, reuse_factor)[0]
+        return groups >= _SERIAL_TURNS or groups == kernel.channels_in or (groups == 1 and not depthwise)
+
+    factors = serial_reuse_factors(1 if depthwise else kernel.channels_in, kernel.n_out)
+    return tuple(rf for rf in factors if far(rf) and products // rf <= UNROLL_LIMIT)
 
 
 def _divisors_of_beat(kernel: Kernel) -> tuple[int, ...]:
@@ -72,6 +80,11 @@ def _divisors_of_beat(kernel: Kernel) -> tuple[int, ...]:
     if kernel.kind != "elementwise" and not (kernel.kind in ("window", "reduce") and kernel.multiplier_bits):
         return (1,)
     return tuple(rf for rf in range(1, channels + 1) if channels % rf == 0)
+
+
+def meant(kernel: Kernel, strategy: Strategy, io_type: IoType) -> Strategy:
+    """``serial`` is ``resource`` for layers whose only folded kernel is serial, and for those that have none."""
+    return "resource" if strategy == "serial" and not is_serial(kernel, strategy, io_type) else strategy
 
 
 def make_choice(kernel: Kernel, strategy: Strategy, reuse_factor: int, io_type: IoType, dsp: Dsp) -> Choice:
@@ -87,9 +100,9 @@ def choices(
 ) -> tuple[Choice, ...]:
     """All legal foldings, the fastest first; ``strategy`` and ``reuse_factor`` narrow them where they are given."""
     found: list[Choice] = []
-    strategies: tuple[Strategy, ...] = ("latency", "resource") if kernel.foldable else ("latency",)
+    strategies: tuple[Strategy, ...] = ("latency", "resource", "serial") if kernel.foldable else ("latency",)
     for candidate in strategies:
-        if strategy is not None and kernel.foldable and candidate != strategy:
+        if strategy is not None and kernel.foldable and candidate != meant(kernel, strategy, io_type):
             continue
         legal = legal_reuse_factors(kernel, candidate, io_type)
         for factor in legal if reuse_factor is None else (rf for rf in legal if rf == reuse_factor):

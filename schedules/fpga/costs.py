@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from gatewright.hls.reuse import serial_groups
 from gatewright.schedules.fpga.cycles import IoType, Strategy, is_serial
 from gatewright.schedules.fpga.kernels import Kernel
 from gatewright.schedules.fpga.resources import Resources, bram_18k, total
@@ -23,9 +24,10 @@ MODELS = {
     "LUTs C synthesis counts for logic 0.27 are implemented (published pairs: 0.21..0.32)",
     "memory": "weights: ROM of reuse_factor words in RAMB18 shapes (UG473, UG573), LUT below 1024 bits; FIFOs and "
     "window rows likewise; line buffers in SRL32",
-    "serial": "kernels counted as depthwise_serial, pointwise_serial, reduce_serial, read off "
-    "hls/firmware/gatewright_serial.h: multipliers, an adder of accumulator width for each, a multiplexer over the "
-    "beat, both beats in registers; rows, window, weights and parameters in memories; no coefficient is fitted",
+    "serial": "kernels counted as conv_serial, depthwise_serial, pointwise_serial, reduce_serial, read off "
+    "hls/firmware/gatewright_{convolution,serial}.h: multipliers, an adder of accumulator width for each, a "
+    "multiplexer over the beat, both beats in registers; rows, window, weights and parameters in memories; no "
+    "coefficient is fitted",
 }
 
 IMPLEMENTED_LUT = 0.27
@@ -63,7 +65,10 @@ def multipliers(kernel: Kernel, strategy: Strategy, reuse_factor: int) -> int:
     """Products computed side by side."""
     if strategy == "latency":
         return math.ceil(kernel.multiplications / reuse_factor)
-    products = kernel.taps * kernel.channels_in if kernel.kind == "depthwise" else kernel.n_in * kernel.n_out
+    products = kernel.n_in * kernel.n_out
+    if strategy == "serial" or kernel.kind == "depthwise":
+        # no products with the gaps dilation leaves
+        products = kernel.taps * kernel.channels_in * (1 if kernel.kind == "depthwise" else kernel.n_out)
     return math.ceil(products / reuse_factor)
 
 
@@ -166,11 +171,11 @@ def _serial(kernel: Kernel, reuse_factor: int, dsp: Dsp) -> Resources:
     if kernel.kind == "reduce":
         return _average(kernel, reuse_factor, dsp)
     a, w, acc = kernel.data_bits, kernel.weight_bits, kernel.accumulator_bits
-    count = multipliers(kernel, "resource", reuse_factor)
-    depthwise = kernel.kind == "depthwise"
+    count = multipliers(kernel, "serial" if kernel.kind == "conv" else "resource", reuse_factor)
     # groups of inputs and of outputs a beat is worked off in
-    groups_out = reuse_factor if depthwise else min(reuse_factor, kernel.n_out)
-    groups_in = reuse_factor if depthwise else reuse_factor // groups_out
+    groups_in, groups_out = serial_groups(kernel.n_out, reuse_factor)
+    if kernel.kind == "depthwise":
+        groups_in = groups_out = reuse_factor
     inputs, outputs = kernel.channels_in // groups_in, kernel.n_out // groups_out
     parts = [
         _logic(300, 100),
@@ -181,11 +186,11 @@ def _serial(kernel: Kernel, reuse_factor: int, dsp: Dsp) -> Resources:
         _memory(groups_out, outputs * (acc + kernel.multiplier_bits + 6)),
         _finish(kernel, outputs, dsp),
     ]
-    if depthwise:
-        columns = kernel.window_positions // kernel.kernel_rows
+    if kernel.kind != "pointwise":
+        # the convolution keeps the newest column too; dilation leaves out rows of the window: no more than this
+        columns = kernel.window_positions // kernel.kernel_rows - int(kernel.kind == "depthwise")
         parts.append(_ram(kernel.row_pixels * groups_in, (kernel.kernel_rows - 1) * a * inputs))
-        # dilation leaves out rows of the window: no more than this
-        parts.append(_ram(groups_in, kernel.kernel_rows * (columns - 1) * a * inputs))
+        parts.append(_ram(groups_in, kernel.kernel_rows * columns * a * inputs))
     elif kernel.pixels_in != kernel.pixels_out:
         # the kernel that picks pixels: a table of their numbers
         parts += [_logic(60, 30), _memory(kernel.pixels_out, math.ceil(math.log2(max(2, kernel.pixels_in))) + 1)]
@@ -223,7 +228,9 @@ def _finish(kernel: Kernel, units: int, dsp: Dsp) -> Resources:
 
 
 def _ram(depth: int, width: int) -> Resources:
-    """A memory read and written in one cycle: two LUTs a bit of 64 words (RAM64X1D), or block RAM."""
+    """A memory read and written in one cycle: one word in registers, few in two LUTs a bit (RAM64X1D), or block RAM."""
+    if depth == 1:
+        return _fabric(width, width)
     if depth * width < _LUT_ROM_BITS or depth <= _LUT_ROM_DEPTH:
         return _fabric(2 * math.ceil(depth / _ROM_LUT_BITS) * width)
     return Resources(bram_18k=bram_18k(depth, width))

@@ -11,11 +11,13 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
+from gatewright.hls.reuse import serial_groups
 from gatewright.schedules.fpga.kernels import Kernel
 
 __all__ = ["CYCLE_MODELS", "IoType", "Strategy", "Timing", "cycle_model", "is_serial", "timing"]
 
-Strategy = Literal["latency", "resource"]
+Strategy = Literal["latency", "resource", "serial"]
+"""hls4ml's two, and a serial kernel of ours where hls4ml's folded one could do the layer too (is_serial)."""
 IoType = Literal["io_parallel", "io_stream"]
 
 CYCLE_MODELS = {
@@ -26,6 +28,9 @@ CYCLE_MODELS = {
     "depth (read off the loop; no synthesis report yet: hls/firmware/gatewright_serial.h)",
     "pointwise_serial": "reuse_factor a pixel of the result, and the pipeline's depth (read off the loop; no synthesis "
     "report yet: hls/firmware/gatewright_serial.h)",
+    "conv_serial": "a turn for every group of channels of a pixel of the padded image, reuse_factor turns where it "
+    "completes a window, and the pipeline's depth every pixel (read off the loop; no synthesis report yet: "
+    "hls/firmware/gatewright_convolution.h)",
     "conv_parallel": "reuse_factor a window, windows in sequence (nnet_conv2d_latency.h, nnet_conv2d_resource.h)",
     "dense_stream": "a process gathers the beats into one; then reuse_factor turns and 3 to drain, one input every "
     "reuse_factor cycles (measured: the loop rewinds; nnet_dense_stream.h, nnet_dense_resource.h)",
@@ -71,7 +76,8 @@ def is_serial(kernel: Kernel, strategy: Strategy, io_type: IoType) -> bool:
     """Whether a serial kernel of ours makes the layer (hls/lowering/serial.py)."""
     if kernel.kind == "reduce":
         return kernel.op == "avg_pool2d" and io_type == "io_stream"
-    return kernel.kind in ("depthwise", "pointwise") and strategy == "resource" and io_type == "io_stream"
+    kinds = {"resource": ("depthwise", "pointwise"), "serial": ("conv",), "latency": ()}[strategy]
+    return kernel.kind in kinds and io_type == "io_stream"
 
 
 def cycle_model(kernel: Kernel, strategy: Strategy, io_type: IoType) -> str:
@@ -144,6 +150,15 @@ def _product_stream(kernel: Kernel, strategy: Strategy, reuse_factor: int, dsp: 
 def _serial(kernel: Kernel, reuse_factor: int, dsp: bool) -> Timing:
     """Perfect loop nests, a turn a cycle."""
     depth = _depth(kernel, dsp) + _REQUANTIZE_DEPTH
+    if kernel.kind == "conv":
+        # the number of outputs depends on the pixel: the tools flatten no further than that, and drain the pipeline
+        groups_in, _ = serial_groups(kernel.n_out, reuse_factor)
+        shift, window = groups_in + depth, reuse_factor + depth
+        busy = (kernel.pixels_in - kernel.pixels_out) * shift + kernel.pixels_out * window
+        columns = max(1, kernel.pixels_out // max(1, kernel.rows_out))
+        last_rows = min(kernel.rows_out, 1 + kernel.pad_rows)
+        tail = kernel.pad_rows * kernel.row_pixels * shift + last_rows * columns * window
+        return Timing(busy, busy, kernel.fill_pixels * shift + window, min(tail, busy))
     if kernel.kind == "pointwise":
         # a kernel in front skips pixels between strides and adds padding, one a cycle: in step but for its own beats
         busy = max(kernel.pixels_out * reuse_factor, kernel.pixels_in) + depth

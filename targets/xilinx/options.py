@@ -12,7 +12,7 @@ from gatewright.compiler.errors import UsageError
 __all__ = ["XilinxOptions", "parse"]
 
 _Reuse = Annotated[int, Field(ge=1, strict=True)]
-_Strategy = Literal["latency", "resource"]
+_Strategy = Literal["latency", "resource", "serial"]
 
 
 def _no_namespace(name: str) -> str:
@@ -28,7 +28,9 @@ class XilinxOptions(BaseModel):
     Attributes:
         backend: hls4ml back end; ``vitis`` unless VivadoAccelerator is asked for (it knows few boards).
         io_type: ``io_stream`` or ``io_parallel``; ``auto``: streams for images, arrays for plain vectors.
-        strategy: of every product, or by layer name; absent: chosen.
+        strategy: of every product, or by layer name; absent: chosen. ``latency`` and ``resource`` are hls4ml's,
+            unrolled and folded; ``serial`` convolutions are gatewright's, folded, with rows, windows and weights in
+            memories (streams only; depthwise and 1x1 convolutions in streams have no other folded form).
         reuse_factor: of every product (the closest hls4ml accepts), or by layer name (exactly); absent: chosen.
         clock_mhz: target clock; absent: the board's or device's.
         utilisation: share of every resource the design may take; ``auto``: 0.8, and where nothing fits that, the
@@ -54,7 +56,7 @@ class XilinxOptions(BaseModel):
     synth_timeout_s: Annotated[float, Field(gt=0)] = 4 * 3600.0
     project_name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,39}$"), AfterValidator(_no_namespace)] = "network"
 
-    def strategy_of(self, layer: str) -> Literal["latency", "resource"] | None:
+    def strategy_of(self, layer: str) -> _Strategy | None:
         """The strategy set for ``layer``, or None."""
         return self.strategy.get(layer) if isinstance(self.strategy, dict) else self.strategy
 

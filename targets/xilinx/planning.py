@@ -13,7 +13,7 @@ from gatewright.compiler.integer.graph import IntegerGraph
 from gatewright.compiler.integer.layers import Input
 from gatewright.compiler.model import QuantizedModel
 from gatewright.hls.check import check_graph as check_lowering
-from gatewright.schedules.fpga.choices import Choice, choices, legal_reuse_factors
+from gatewright.schedules.fpga.choices import Choice, choices, legal_reuse_factors, meant
 from gatewright.schedules.fpga.costs import Dsp
 from gatewright.schedules.fpga.cycles import IoType, Strategy, cycle_model
 from gatewright.schedules.fpga.dataflow import fifo_depths, latency_cycles, stream_resources
@@ -29,7 +29,7 @@ from gatewright.targets.xilinx.sites import assumed_device
 
 __all__ = ["make_plan"]
 
-_STRATEGIES: tuple[Strategy, ...] = ("latency", "resource")
+_STRATEGIES: tuple[Strategy, ...] = ("latency", "resource", "serial")
 _BACKENDS = {"vitis": "Vitis", "vivado": "Vivado", "vivado_accelerator": "VivadoAccelerator"}
 _SHARES = (0.8, 0.85, 0.9, 0.95, 1.0)
 """Share of the device a design may take: the first one something fits into; routing wants the rest."""
@@ -192,6 +192,7 @@ def _known_layers(options: XilinxOptions, described: Mapping[str, Kernel]) -> No
 def _choices(kernel: Kernel, io_type: IoType, dsp: Dsp, options: XilinxOptions) -> tuple[Choice, ...]:
     """The foldings the options leave for one layer."""
     strategy = options.strategy_of(kernel.layer)
+    strategy = strategy and meant(kernel, strategy, io_type)
     exact = options.reuse_factor_of(kernel.layer)
     wanted = options.reuse_factor if isinstance(options.reuse_factor, int) and kernel.foldable else None
     if wanted is not None:

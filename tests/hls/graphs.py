@@ -250,7 +250,16 @@ def serial_graph(profile: Profile) -> IntegerGraph:
     make.conv("mix_grouped", "plain", 8, (1, 1), groups=2)
     make.put(Reshape("lines", ("mix",), make.like("mix", (1, 9, 35))))
     make.dense("rows", "lines", 3)
+    make.conv("full", "x", 4, (3, 3), padding=(1, 1, 1, 1), clamp=(-100, 90))
+    make.conv("full_strided", "plain", 3, (2, 3), strides=(3, 2), padding=(0, 2, 1, 0))
+    make.conv("full_dilated", "plain", 5, (2, 2), dilation=(3, 2), padding=(1, 0, 0, 1), spread=3)
+    make.conv("full_grouped", "plain", 4, (3, 1), groups=2)
+    make.conv("full_thin", "narrow", 4, (3, 3), padding=(1, 1, 1, 1))
+    make.conv("full_row", "low", 4, (1, 4), strides=(1, 2))
+    make.conv("full_all", "plain", 2, (7, 5))
+    make.average("mean", "full", make.types["full"].shape[2:])
     return make.graph(
+        "full_strided", "full_dilated", "full_grouped", "full_thin", "full_row", "full_all", "mean",
         "strided", "dilated", "column", "row", "skip", "large", "thin", "flat", "mix_strided", "mix_padded",
         "mix_grouped", "rows",
     )  # fmt: skip

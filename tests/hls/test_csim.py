@@ -52,7 +52,7 @@ def compare(graph: IntegerGraph, folder: Path) -> None:
         (zoo_graph, "io_stream", "resource"),
         (fixed_graph, "io_parallel", "resource"),
         (fixed_graph, "io_stream", "latency"),
-        (lambda: serial_graph("fixed"), "io_stream", "resource"),
+        (lambda: serial_graph("fixed"), "io_stream", "serial"),
         # every operator again, in shapes nobody chose; 2 was once wrong: a reuse factor above n_in
         (lambda: random_graph(2, layers=20, profile="scaled", batch=1), "io_parallel", "resource"),
     ],

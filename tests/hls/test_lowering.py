@@ -48,6 +48,9 @@ def test_no_stream_has_more_readers_than_hls4ml_clones() -> None:
     assert max(readers.values()) == 7
 
 
+_SERIAL = ("GatewrightConvolution", "GatewrightDepthwise", "GatewrightPointwise")
+
+
 def unfolded(graph: IntegerGraph) -> list[dict[str, object]]:
     """Rows that leave every layer to hls4ml's kernels."""
     return [{"layer": layer.name, "strategy": "latency", "reuse_factor": 1} for layer in graph]
@@ -66,24 +69,28 @@ def test_profile_fixed_is_native_where_the_conversion_is_ours() -> None:
 
 
 @pytest.mark.parametrize("profile", ["scaled", "fixed"])
-def test_folded_depthwise_and_pointwise_are_serial(profile: Profile) -> None:
+def test_serial_kernels_do_a_layer_each(profile: Profile) -> None:
     """One of our kernels a layer, requantization included; a factor they do not know becomes the nearest."""
     graph = serial_graph(profile)
-    rows = [{"layer": layer.name, "strategy": "resource", "reuse_factor": 4} for layer in graph]
+    rows = [{"layer": layer.name, "strategy": "serial", "reuse_factor": 4} for layer in graph]
     made = design(graph, rows, "io_stream")
     convolutions = sum(isinstance(layer, Conv2d | Dense) for layer in graph)
     found = classes(made)
-    assert found["GatewrightDepthwise"] + found["GatewrightPointwise"] == convolutions
-    assert found["GatewrightRequantize"] == found["Conv2D"] == 0
+    assert sum(found[kind] for kind in _SERIAL) == convolutions
+    assert found["GatewrightAverage"] == 1 and found["GatewrightRequantize"] == found["Conv2D"] == 0
     by_name = {layer["name"]: layer["constants"] for layer in made.builder.layers if "constants" in layer}
     assert made.builder.config["plain"]["ReuseFactor"] == 3  # of 1, 2, 3 and 6 channels
     assert (by_name["mix"]["parallel_in"], by_name["mix"]["parallel_out"]) == (6, 3)  # 9 outputs, 3 a cycle
     for layer in made.builder.layers:
         if layer["class_name"] == "GatewrightDepthwise":
             assert layer["constants"]["n_chan"] % made.builder.config[layer["name"]]["ReuseFactor"] == 0
+    # folded, depthwise and 1x1 are serial, others hls4ml's
+    folded = classes(design(graph, [], "io_stream"))
+    assert folded["GatewrightConvolution"] == 0 < folded["Conv2D"]
+    assert folded["GatewrightDepthwise"] + folded["GatewrightPointwise"] + folded["Conv2D"] == convolutions
     # arrays, and layers left to hls4ml, know no serial kernel
     for made in (design(graph, rows, "io_parallel"), design(graph, unfolded(graph), "io_stream")):
-        assert not {"GatewrightDepthwise", "GatewrightPointwise"} & set(classes(made))
+        assert not set(_SERIAL) & set(classes(made))
 
 
 @pytest.mark.parametrize("layer", ["relu6_acc", "linear"])

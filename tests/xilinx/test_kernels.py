@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gatewright.compiler.numeric.windows import output_size
-from gatewright.schedules.fpga.choices import choices, illegal, legal_reuse_factors, make_choice
+from gatewright.hls.reuse import serial_groups
+from gatewright.schedules.fpga.choices import choices, illegal, legal_reuse_factors, make_choice, meant
 from gatewright.schedules.fpga.costs import Dsp, multipliers, uses_dsp
 from gatewright.schedules.fpga.kernels import Kernel, kernels
 from gatewright.schedules.fpga.limits import UNROLL_LIMIT
@@ -170,6 +171,43 @@ def test_a_serial_depthwise_kernel_takes_a_turn_for_every_group_of_every_padded_
     assert 0 < made.timing.interval_cycles - turns <= 16  # the pipeline's depth
     assert made.timing.tail_cycles <= made.timing.interval_cycles
     assert multipliers(found, "resource", reuse) == 9 * channels // reuse
+
+
+@given(
+    height=st.integers(1, 7), width=st.integers(1, 7), pad=st.integers(1, 2), stride=st.integers(1, 3),
+    channels=st.sampled_from([1, 3, 8]), filters=st.sampled_from([1, 4, 6]), factor=st.integers(0, 20),
+)  # fmt: skip
+def test_a_serial_convolution_takes_the_turns_of_its_loops(
+    height: int, width: int, pad: int, stride: int, channels: int, filters: int, factor: int
+) -> None:
+    found = only(kernels(single_conv(height, width, channels, filters, 3, stride, pad)))
+    legal = legal_reuse_factors(found, "serial")
+    reuse = legal[factor % len(legal)]
+    groups_in, groups_out = serial_groups(filters, reuse)
+    assert groups_in * groups_out == reuse and channels % groups_in == filters % groups_out == 0
+    turns = windows = 0
+    for y, x in itertools.product(range(height + 2 * pad), range(width + 2 * pad)):  # gatewright_convolution.h
+        complete = y >= 2 and x >= 2 and (y - 2) % stride == 0 and (x - 2) % stride == 0
+        windows += complete
+        turns += groups_in * (groups_out if complete else 1)
+    assert windows == found.pixels_out
+    made = make_choice(found, "serial", reuse, "io_stream", DSP48E2)
+    # and the depth of the pipeline for every pixel
+    depth, rest = divmod(made.timing.interval_cycles - turns, found.pixels_in)
+    assert rest == 0 and 0 < depth <= 16
+    assert multipliers(found, "serial", reuse) == 9 * channels * filters // reuse
+
+
+def test_only_streams_know_serial_convolutions() -> None:
+    found = {k.layer: k for k in kernels(residual_cnn())}
+    assert legal_reuse_factors(found["second"], "serial") and not legal_reuse_factors(
+        found["second"], "serial", "io_parallel"
+    )
+    assert meant(found["second"], "serial", "io_stream") == "serial"
+    assert meant(found["second"], "serial", "io_parallel") == "resource"
+    assert (
+        meant(found["depthwise"], "serial", "io_stream") == meant(found["logits"], "serial", "io_stream") == "resource"
+    )
 
 
 def test_serial_kernels_use_memories_where_hls4ml_uses_registers() -> None:

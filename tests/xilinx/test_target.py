@@ -96,12 +96,13 @@ def test_the_lowering_takes_every_choice_as_it_is(variant: str, io_type: str) ->
     made = plan(graph, variant, io_type=io_type)
     builder = design(graph, made.layers, io_type).builder
     products = {"Dense", "Conv2D", "DepthwiseConv2D"}
-    serial = {"GatewrightDepthwise", "GatewrightPointwise"}  # what strategy resource means for these layers in streams
+    # what strategies mean for these layers in streams
+    serial = {"GatewrightDepthwise": "resource", "GatewrightPointwise": "resource", "GatewrightConvolution": "serial"}
     taken = {}
     for layer in builder.layers:
         config, kind = builder.config[layer["name"]], layer["class_name"]
-        if kind in products | serial:
-            strategy = "resource" if kind in serial else config["Strategy"].lower()
+        if kind in products | set(serial):
+            strategy = serial.get(kind) or config["Strategy"].lower()
             taken[builder.origin[layer["name"]]] = (strategy, config["ReuseFactor"])
     assert taken == {name: (row(made, name)["strategy"], row(made, name)["reuse_factor"]) for name in taken}
     assert set(taken) == {"first", "second", "depthwise", "pointwise", "logits"}
@@ -162,7 +163,7 @@ def test_wrong_options(options: dict[str, Any], said: str) -> None:
     [
         # 256 KiB of weights in 225 KiB of block RAM
         (single_conv(4, 4, 512, 512, 1), ("18 Kbit block RAMs; xc7z007s has 100;", "layer 'conv' (conv2d)")),
-        (residual_cnn(48), ("LUT; xc7z007s has 14400;", "layer 'second' (conv2d)")),
+        (residual_cnn(72), ("LUT; xc7z007s has 14400;", "layer 'sum' (add)")),
     ],
     ids=["block RAM", "logic"],
 )
@@ -193,7 +194,7 @@ def test_options_may_bring_limits_of_the_lowering() -> None:
 
 def test_a_tight_design_comes_with_a_warning() -> None:
     device = target("cora-z7-07s")
-    made = [device.plan(model_of(residual_cnn(channels)), {}) for channels in (4, 24)]
+    made = [device.plan(model_of(residual_cnn(channels)), {}) for channels in (4, 44)]
     shares = [p.settings["utilisation"] for p in made]
     assert shares[0] == 0.8 < shares[1] <= 1
     assert not made[0].settings["warnings"]
@@ -203,19 +204,22 @@ def test_a_tight_design_comes_with_a_warning() -> None:
         used, available = p.settings["resources"], p.settings["available"]
         assert all(used[name] <= available[name] * p.settings["utilisation"] for name in available)
     with pytest.raises(ConstraintError) as caught:
-        device.plan(model_of(residual_cnn(24)), {"utilisation": 0.8})
+        device.plan(model_of(residual_cnn(44)), {"utilisation": 0.8})
     assert caught.value.code == "GW4203"
 
 
 def test_a_serial_kernel_says_that_no_report_covers_it() -> None:
-    made = plan(residual_cnn(), strategy="resource")
+    made = plan(
+        residual_cnn(), strategy={**dict.fromkeys(("depthwise", "pointwise", "second"), "resource"), "first": "serial"}
+    )
     estimate = target().estimate(made)
     figures = {layer.layer: layer.figures for layer in estimate.layers}
     assert figures["depthwise"]["lut"].model == "serial" and figures["depthwise"]["lut"].error == "unmeasured"
     assert figures["pointwise"]["interval_cycles"].model == "pointwise_serial"
     assert figures["average"]["latency_cycles"].error == "unmeasured"
     assert figures["second"]["lut"].model == "logic" and "C synthesis" in figures["second"]["lut"].error
-    assert "3 of 9 layers are kernels of ours that no synthesis report covers" in estimate.totals["lut"].error
+    assert figures["first"]["lut"].model == "serial" and figures["first"]["latency_cycles"].model == "conv_serial"
+    assert "4 of 9 layers are kernels of ours that no synthesis report covers" in estimate.totals["lut"].error
 
 
 def test_unrolling_beyond_the_limit_is_refused() -> None:
