@@ -29,8 +29,6 @@ void convolution(hls::stream<data_T> &data, hls::stream<res_T> &res,
     constexpr int taps = height * width;
     constexpr int span_y = (height - 1) * CONFIG_T::dilation_height + 1;
     constexpr int span_x = (width - 1) * CONFIG_T::dilation_width + 1;
-    constexpr int last_y = span_y - 1 + (CONFIG_T::out_height - 1) * CONFIG_T::stride_height;
-    constexpr int last_x = span_x - 1 + (CONFIG_T::out_width - 1) * CONFIG_T::stride_width;
     constexpr int word = taps * parallel * parallel_out;
     #pragma HLS ARRAY_RESHAPE variable=weight cyclic factor=word
     #pragma HLS ARRAY_RESHAPE variable=bias cyclic factor=parallel_out
@@ -65,8 +63,8 @@ Rows:
             const int image_y = y - CONFIG_T::pad_top;
             const int image_x = x - CONFIG_T::pad_left;
             const bool inside = image_y >= 0 && image_y < CONFIG_T::in_height && image_x >= 0 && image_x < CONFIG_T::in_width;
-            const bool complete = y >= span_y - 1 && y <= last_y && (y - span_y + 1) % CONFIG_T::stride_height == 0 &&
-                                  x >= span_x - 1 && x <= last_x && (x - span_x + 1) % CONFIG_T::stride_width == 0;
+            const bool complete = y >= span_y - 1 && (y - span_y + 1) % CONFIG_T::stride_height == 0 &&
+                                  x >= span_x - 1 && (x - span_x + 1) % CONFIG_T::stride_width == 0;
             const int outputs = complete ? CONFIG_T::n_filt : parallel_out; // the first turns shift the window
         Outputs:
             for (int o = 0; o < outputs; o += parallel_out) {

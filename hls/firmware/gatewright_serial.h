@@ -13,9 +13,9 @@ namespace gatewright {
 
 // Depthwise convolution with any kernel, stride, padding and dilation.
 //
-// CONFIG_T: n_chan, kernel_*, stride_*, dilation_*, pad_top, pad_left, in_*, padded_* (image with padding on all sides),
-// out_*; reuse_factor divides n_chan: so many groups of channels, one a cycle. Parameters are in the order of channels;
-// weight: kernel_height x kernel_width of every channel.
+// CONFIG_T: n_chan, kernel_*, stride_*, dilation_*, pad_top, pad_left, in_*, padded_* (image with padding on all sides);
+// reuse_factor divides n_chan: so many groups of channels, one a cycle. Parameters are in the order of channels; weight:
+// kernel_height x kernel_width of every channel.
 template <class data_T, class res_T, class CONFIG_T>
 void depthwise(hls::stream<data_T> &data, hls::stream<res_T> &res,
                typename CONFIG_T::weight_t weight[CONFIG_T::n_chan * CONFIG_T::kernel_height * CONFIG_T::kernel_width],
@@ -31,8 +31,6 @@ void depthwise(hls::stream<data_T> &data, hls::stream<res_T> &res,
     constexpr int taps = height * width;
     constexpr int span_y = (height - 1) * CONFIG_T::dilation_height + 1;
     constexpr int span_x = (width - 1) * CONFIG_T::dilation_width + 1;
-    constexpr int last_y = span_y - 1 + (CONFIG_T::out_height - 1) * CONFIG_T::stride_height;
-    constexpr int last_x = span_x - 1 + (CONFIG_T::out_width - 1) * CONFIG_T::stride_width;
     constexpr int word = taps * parallel;
     #pragma HLS ARRAY_RESHAPE variable=weight cyclic factor=word
     #pragma HLS ARRAY_RESHAPE variable=bias cyclic factor=parallel
@@ -69,8 +67,8 @@ Rows:
                 const int image_y = y - CONFIG_T::pad_top;
                 const int image_x = x - CONFIG_T::pad_left;
                 const bool inside = image_y >= 0 && image_y < CONFIG_T::in_height && image_x >= 0 && image_x < CONFIG_T::in_width;
-                const bool complete = y >= span_y - 1 && y <= last_y && (y - span_y + 1) % CONFIG_T::stride_height == 0 &&
-                                      x >= span_x - 1 && x <= last_x && (x - span_x + 1) % CONFIG_T::stride_width == 0;
+                const bool complete = y >= span_y - 1 && (y - span_y + 1) % CONFIG_T::stride_height == 0 &&
+                                      x >= span_x - 1 && (x - span_x + 1) % CONFIG_T::stride_width == 0;
                 if (inside && g == 0)
                     in = data.read();
             Channels:

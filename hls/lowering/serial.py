@@ -49,12 +49,10 @@ def convolution(builder: Builder, layer: Conv2d, x: Wire, weight: IntArray) -> W
 
 def _window(layer: Conv2d, x: Wire) -> dict[str, int | bool | str]:
     height, width, channels = x.shape
-    oh, ow = layer.output.shape[2:]
     top, left, bottom, right = layer.padding
     return {
         "n_chan": channels, "in_height": height, "in_width": width, "pad_top": top, "pad_left": left,
         "padded_height": height + top + bottom, "padded_width": width + left + right,
-        "out_height": oh, "out_width": ow,
         "kernel_height": layer.weight.shape[2], "kernel_width": layer.weight.shape[3],
         "stride_height": layer.strides[0], "stride_width": layer.strides[1],
         "dilation_height": layer.dilation[0], "dilation_width": layer.dilation[1],
