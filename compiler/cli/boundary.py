@@ -39,27 +39,28 @@ def guarded(command: click.Command, arguments: list[str]) -> int:
         )
     except (click.Abort, KeyboardInterrupt):
         click.echo("interrupted: nothing was written", err=True)
+        _echo_json(arguments, as_json, {"reason": "interrupted: nothing was written"})
         return ExitCode.INTERRUPTED
     except GatewrightError as error:
         return _fail(error, arguments, as_json)
     except (OSError, MemoryError) as error:
         known = translate(error)
-        return _bug(error) if known is None else _fail(known, arguments, as_json)
+        return _bug(error, arguments, as_json) if known is None else _fail(known, arguments, as_json)
     except Exception as error:
-        return _bug(error)
+        return _bug(error, arguments, as_json)
 
 
 def translate(error: OSError | MemoryError) -> GatewrightError | None:
     """The user error behind an error of the operating system, or None where it is no user's fault."""
     if isinstance(error, MemoryError):
-        return LimitError("GW6001", "memory", "there is not enough memory", "use a smaller model or fewer samples")
+        return LimitError("GW6101", "memory", "there is not enough memory", "use a smaller model or fewer samples")
     place = str(error.filename2 or error.filename or "output")  # of a copy, where it goes
     number = error.errno
     if number is None:  # shutil.Error gathers the texts of many
         number = next((code for code in _DISK_FULL if os.strerror(code) in str(error)), None)
     if number in _DISK_FULL:
         return LimitError(
-            "GW6002", place, "the disk is full; nothing was changed", "free space, or name another folder with -o"
+            "GW6102", place, "the disk is full; nothing was changed", "free space, or name another folder with -o"
         )
     if number in (errno.EACCES, errno.EPERM, errno.EROFS):
         return UsageError("GW0002", place, "permission denied", "check who owns it, or name another place with -o")
@@ -70,15 +71,21 @@ def translate(error: OSError | MemoryError) -> GatewrightError | None:
 
 def _fail(error: GatewrightError, arguments: list[str], as_json: bool) -> int:
     click.echo(error.render(), err=True)
-    if as_json:
-        from gatewright.compiler.cli.output import json_object
-
-        verb = next((word for word in arguments if not word.startswith("-")), "")
-        click.echo(json_object(verb, [], error=error.to_json()))
+    _echo_json(arguments, as_json, error.to_json())
     return error.exit_code
 
 
-def _bug(error: Exception) -> int:
+def _echo_json(arguments: list[str], as_json: bool, error: dict[str, object]) -> None:
+    """With ``--json`` one object stands on stdout however the command ends."""
+    if not as_json:
+        return
+    from gatewright.compiler.cli.output import json_object
+
+    verb = next((word for word in arguments if not word.startswith("-")), "")
+    click.echo(json_object(verb, [], error=error))
+
+
+def _bug(error: Exception, arguments: list[str], as_json: bool) -> int:
     if isinstance(error, BrokenPipeError):  # the reader of stdout went away: `gatewright targets | head`
         sys.stdout = open(os.devnull, "w")  # noqa: PTH123, SIM115 - so that the interpreter's last flush is silent
         return ExitCode.OK
@@ -87,6 +94,7 @@ def _bug(error: Exception) -> int:
     else:
         click.echo(f"bug in gatewright: {type(error).__name__}: {error}", err=True)
         click.echo(f"  try: report it with {_crash_log(error)}, or see the traceback with GATEWRIGHT_DEBUG=1", err=True)
+    _echo_json(arguments, as_json, {"reason": f"bug in gatewright: {type(error).__name__}: {error}"})
     return ExitCode.BUG
 
 

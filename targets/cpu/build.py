@@ -33,7 +33,7 @@ def build_library(
         directory: exists.
 
     Raises:
-        ToolError: GW5101, GW5102 of the linker.
+        ToolError: GW5201, GW5202 of the linker.
     """
     find_linker()  # before minutes of compilation
     processor = processor_target(mcpu)

@@ -20,7 +20,7 @@ def find_linker() -> list[str]:
     """The linker's command: the environment variable CXX, else the first of g++, clang++, c++ on PATH.
 
     Raises:
-        ToolError: GW5101 when there is none.
+        ToolError: GW5201 when there is none.
     """
     chosen = shlex.split(os.environ.get("CXX", ""))
     for command in [chosen] if chosen else [[name] for name in _DRIVERS]:
@@ -28,7 +28,7 @@ def find_linker() -> list[str]:
             return command
     reason = f"CXX is {chosen[0]!r}, which is not on PATH" if chosen else f"none of {', '.join(_DRIVERS)} is on PATH"
     raise ToolError(
-        "GW5101", "C++ compiler", reason, "install g++ (package 'g++' or 'gcc-c++')",
+        "GW5201", "C++ compiler", reason, "install g++ (package 'g++' or 'gcc-c++')",
         "or set the environment variable CXX to a C++ compiler",
     )  # fmt: skip
 
@@ -37,7 +37,7 @@ def link_shared(output: Path, objects: Sequence[str]) -> None:
     """Link ``objects`` into the shared library ``output``, the same bytes each time.
 
     Raises:
-        ToolError: GW5101 without a linker, GW5102 when it fails.
+        ToolError: GW5201 without a linker, GW5202 when it fails.
     """
     # Without build id and symbol table nothing of the temporary file names or the time is left in the library.
     flags = ["-shared", "-fPIC", "-s", "-Wl,--build-id=none", "-o", str(output)]
@@ -46,7 +46,7 @@ def link_shared(output: Path, objects: Sequence[str]) -> None:
     if done.returncode != 0:
         lines = (done.stderr or done.stdout).strip().splitlines()
         raise ToolError(
-            "GW5102", command[0], f"linking {output.name} failed: {lines[-1] if lines else done.returncode}",
+            "GW5202", command[0], f"linking {output.name} failed: {lines[-1] if lines else done.returncode}",
             "check that the compiler can link: echo 'int main(){}' > a.cc && g++ a.cc",
             "check free disk space",
         )  # fmt: skip

@@ -97,7 +97,7 @@ class CpuTarget(Target):
         """Compile and link.
 
         Raises:
-            ToolError: GW5101 without a C++ compiler to link with, GW5102 when linking fails.
+            ToolError: GW5201 without a C++ compiler to link with, GW5202 when linking fails.
             TargetError: GW4101 when the float model's Relax module is gone (a plan made from an artefact).
         """
         from gatewright.targets.cpu.build import build_library

@@ -137,7 +137,7 @@ def test_wrong_arrays(folder: Path, code: str) -> None:
 def test_a_broken_library(folder: Path, tmp_path: Path) -> None:
     (tmp_path / "cpu.json").write_bytes((folder / "cpu.json").read_bytes())
     (tmp_path / "model.so").write_text("no library")
-    with pytest.raises(ToolError, match="GW5103"):
+    with pytest.raises(ToolError, match="GW5203"):
         CpuTarget.load(tmp_path)
 
 

@@ -104,7 +104,7 @@ def test_no_linker(variable: str, path: str | None, tmp_path: Path, monkeypatch:
     if path is not None:
         monkeypatch.setenv("PATH", str(tmp_path / path))
     target = get_target("cpu")
-    with pytest.raises(ToolError, match="GW5101") as caught:
+    with pytest.raises(ToolError, match="GW5201") as caught:
         target.build(target.plan(model(), {}), tmp_path)
     assert caught.value.exit_code == 6
     assert any("CXX" in action for action in caught.value.actions)
@@ -117,7 +117,7 @@ def test_failing_linker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setenv("CXX", str(script))
     target = get_target("cpu")
     (tmp_path / "out").mkdir()
-    with pytest.raises(ToolError, match=r"GW5102.*no space left"):
+    with pytest.raises(ToolError, match=r"GW5202.*no space left"):
         target.build(target.plan(model(), {}), tmp_path / "out")
 
 
