@@ -58,7 +58,7 @@ def read_samples(path: Path, inputs: Sequence[TensorSpec]) -> Samples:
 
     Raises:
         UsageError: GW0010 the file cannot be read; and as :func:`samples_of`.
-        LimitError: GW6010 the file holds more than :data:`MAXIMUM_BYTES`.
+        LimitError: GW6103 the file holds more than :data:`MAXIMUM_BYTES`.
     """
     return samples_of(_load(path), inputs, str(path))
 
@@ -90,17 +90,16 @@ def samples_of(arrays: Mapping[str, Array], inputs: Sequence[TensorSpec], place:
                 f"save it with numpy.savez(file, **{{{spec.name!r}: array}})",
             )
         found[spec.name] = _shaped(place, spec, arrays[name])
-    counts = {len(array) for array in found.values()}
+    counts = {name: len(array) for name, array in found.items()}
     labels: npt.NDArray[np.integer] | None = None
     if "y" in arrays and "y" not in found:
         if arrays["y"].dtype.kind not in "iu":
             raise _wrong(place, "y", f"labels are integers, not {arrays['y'].dtype}", "save class numbers")
         labels = arrays["y"].reshape(-1).astype(np.int64)
-        counts.add(len(labels))
-    if len(counts) > 1 or 0 in counts:
-        raise _wrong(
-            place, "arrays", f"the arrays hold {sorted(counts)} samples", "give every array the same number, >= 1"
-        )
+        counts["y"] = len(labels)
+    if len(set(counts.values())) > 1 or 0 in counts.values():
+        told = ", ".join(f"{count} of {name!r}" for name, count in counts.items())
+        raise _wrong(place, "arrays", f"the samples are {told}", "give every array the same number of samples, >= 1")
     return Samples(found, labels)
 
 
@@ -118,15 +117,20 @@ def _load(path: Path) -> dict[str, Array]:
     try:
         with zipfile.ZipFile(path) as archive:
             size = sum(entry.file_size for entry in archive.infolist())
+            foreign = [entry.filename for entry in archive.infolist() if not entry.filename.endswith(".npy")]
+        if foreign:
+            raise ValueError(f"{foreign[0]!r} is no array")
         if size > MAXIMUM_BYTES:
             raise LimitError(
-                "GW6010", str(path), f"holds {size} bytes of arrays, more than {MAXIMUM_BYTES}", "split the file"
+                "GW6103", str(path), f"holds {size} bytes of arrays, more than {MAXIMUM_BYTES}", "split the file"
             )
         with np.load(path, allow_pickle=False) as archive:
             return {name: archive[name] for name in archive.files}
     except FileNotFoundError:
         raise UsageError("GW0010", str(path), "there is no such file", "check the name") from None
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile, NotImplementedError, RuntimeError) as error:
+    except (LimitError, MemoryError):
+        raise
+    except Exception as error:  # of zipfile, zlib, tokenize, numpy, ...: damaged bytes raise whatever meets them
         raise UsageError(
             "GW0010",
             str(path),

@@ -21,6 +21,7 @@ import json
 from pathlib import Path, PurePosixPath
 from typing import Annotated, Any, Literal
 
+import numpy as np
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from gatewright.compiler.floatgraph.graph import TensorSpec
@@ -52,6 +53,17 @@ def _inside(path: str) -> str:
     return path
 
 
+def _element_type(name: str) -> str:
+    """The name of a NumPy type that a model's tensor can have."""
+    try:
+        plain = np.dtype(name).kind in "biuf"
+    except TypeError:
+        plain = False
+    if not plain:
+        raise ValueError(f"{name!r} is no type of numbers")
+    return name
+
+
 RelativePath = Annotated[str, AfterValidator(_inside)]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
@@ -65,7 +77,7 @@ class Tensor(_Strict):
 
     name: str
     shape: tuple[Annotated[int, Field(ge=0)], ...]
-    dtype: str
+    dtype: Annotated[str, AfterValidator(_element_type)]
 
     @classmethod
     def of(cls, spec: TensorSpec) -> Tensor:

@@ -52,9 +52,14 @@ def staged(directory: Path) -> Iterator[Path]:
 def check_replaceable(directory: Path) -> None:
     """Allow a name that is free, an empty folder, or an artefact of ours without foreign files beside it.
 
+    Never inside another artefact, whose next compilation would remove it.
+
     Raises:
         UsageError: GW0030.
     """
+    for parent in Path(os.path.abspath(directory)).parents:  # noqa: PTH100 - as in staged
+        if _folders_of(parent) is not None:
+            raise _refused(directory, f"lies inside the artefact {parent}", "written")
     if not os.path.lexists(directory):
         return
     if directory.is_symlink() or not directory.is_dir():
@@ -62,22 +67,27 @@ def check_replaceable(directory: Path) -> None:
     entries = {entry.name for entry in directory.iterdir()}
     if not entries:
         return
-    try:
-        manifest = json.loads((directory / MANIFEST_NAME).read_text(encoding="utf-8"))
-        ours = {MANIFEST_NAME, REPORT_NAME, GRAPH_FOLDER, *manifest["targets"].values()}
-        if not isinstance(manifest["gatewright"], str):
-            raise ValueError
-    except (OSError, ValueError, TypeError, KeyError, AttributeError):
-        raise _refused(directory, "exists and is no artefact of gatewright") from None
+    folders = _folders_of(directory)
+    if folders is None:
+        raise _refused(directory, "exists and is no artefact of gatewright")
+    ours = {MANIFEST_NAME, REPORT_NAME, GRAPH_FOLDER, *folders}
     foreign = sorted(entries - ours)
     if foreign:
         raise _refused(directory, f"holds files that are not the artefact's: {', '.join(foreign[:5])}")
 
 
-def _refused(directory: Path, reason: str) -> UsageError:
-    return UsageError(
-        "GW0030", str(directory), f"{reason}, so it is not replaced", "name another folder with -o", "move it away"
-    )
+def _folders_of(directory: Path) -> set[str] | None:
+    """Names of the targets' folders when ``directory`` is an artefact of ours, of any version, else None."""
+    try:
+        manifest = json.loads((directory / MANIFEST_NAME).read_text(encoding="utf-8"))
+        return set(manifest["targets"].values()) if isinstance(manifest["gatewright"], str) else None
+    except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        return None
+
+
+def _refused(directory: Path, reason: str, done: str = "replaced") -> UsageError:
+    actions = ("name another folder with -o", *(("move it away",) if done == "replaced" else ()))
+    return UsageError("GW0030", str(directory), f"{reason}, so it is not {done}", *actions)
 
 
 def _make_parents(folder: Path) -> list[Path]:

@@ -30,6 +30,13 @@ def command(model: Path, graph: str | None, progress: Progress, **options: Any) 
     if model.is_dir():
         return _artifact(model, graph)
     from gatewright.compiler.cli.options import parse_input_shapes
+    from gatewright.compiler.errors import UsageError
+
+    if graph not in (None, "float"):
+        raise UsageError(
+            "GW0017", str(model), f"a model has no {graph} graph", "choose --graph float",
+            "or name an artefact folder that 'gatewright quantize -o' wrote",
+        )  # fmt: skip
     from gatewright.compiler.driver import Request, simplified
     from gatewright.compiler.floatgraph.from_relax import read
     from gatewright.compiler.floatgraph.text import save

@@ -135,7 +135,7 @@ def parse_bits(text: str) -> tuple[int, int]:
     Raises:
         UsageError: GW0005.
     """
-    match = re.fullmatch(r" *(\d{1,2}) *, *(\d{1,2}) *", text)
+    match = re.fullmatch(r" *([0-9]{1,2}) *, *([0-9]{1,2}) *", text)
     if not match:
         raise UsageError("GW0005", "--bits", f"{text!r} is not W,A", "write e.g. --bits 8,8")
     return int(match[1]), int(match[2])
@@ -155,7 +155,7 @@ def parse_settings(texts: Sequence[str]) -> dict[str, Any]:
             raise UsageError("GW0006", "--set", reason, "write e.g. --set xilinx.reuse_factor=4")
         try:
             settings[key] = json.loads(value)
-        except ValueError:
+        except (ValueError, RecursionError):
             settings[key] = value
     return settings
 

@@ -22,16 +22,18 @@ __all__ = ["command"]
 @verb
 def command(artifact: Path, progress: Progress) -> Outcome:
     """Show what compiling the ARTIFACT did: passes, quantization, estimates of every target."""
+    from gatewright.compiler.artifact.reader import read_manifest
     from gatewright.compiler.artifact.schema import REPORT_NAME
     from gatewright.compiler.errors import FrontendError
     from gatewright.compiler.reports.quantization import show_quantization
     from gatewright.compiler.reports.tables import show_estimates, show_passes
 
+    read_manifest(artifact)
     path = artifact / REPORT_NAME
     try:
         report = json.loads(path.read_text(encoding="utf-8"))
         report["targets"], report["quantization"], report["passes"]
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         raise FrontendError("GW1902", str(path), "is no report of gatewright", "compile the model again") from None
 
     def render(console: Console) -> None:

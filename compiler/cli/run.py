@@ -9,6 +9,7 @@ import click
 
 from gatewright.compiler.cli.options import artifact_argument
 from gatewright.compiler.cli.output import Outcome, Progress, verb
+from gatewright.compiler.errors import UsageError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -29,6 +30,8 @@ def command(artifact: Path, target: str | None, inputs: Path, out: Path, raw: bo
     """Run the target built in ARTIFACT on every sample of FILE.npz and save the outputs."""
     import numpy as np
 
+    if out.resolve().is_relative_to(artifact.resolve()):
+        raise UsageError("GW0033", str(out), f"lies inside the artefact {artifact}", "name a file elsewhere with -o")
     from gatewright.compiler.artifact.npz import save_arrays
     from gatewright.compiler.artifact.staging import staged_file
     from gatewright.compiler.runtime import open_artifact

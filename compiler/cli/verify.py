@@ -68,7 +68,7 @@ def command(
     if len(counts) == len(limits):
         given = given.head(max(counts))
     with progress.step("reference"):
-        verifier = Verifier(artifact, manifest.model, given)
+        verifier = Verifier(artifact, manifest, given)
     rows = [verifier.run(name, progress.track, limits[name]) for name in chosen]
     code = ExitCode.OK if all(row.passed for row in rows) else ExitCode.MISMATCH
     table = [row.to_json() for row in rows]

@@ -116,9 +116,7 @@ class _Reader:
                     self._carry(node)
                 self._keep(replace(node, inputs=tuple(self.alias.get(name, name) for name in node.inputs)))
         nodes = tuple(self._in_reals(node) for node in self.nodes)
-        return Program(
-            self.graph, nodes, self.alias, self.parameters, self.constants, self.quantized, self.shapes
-        )
+        return Program(self.graph, nodes, self.alias, self.parameters, self.constants, self.quantized, self.shapes)
 
     def _keep(self, node: Node) -> None:
         self.nodes.append(node)

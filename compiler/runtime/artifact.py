@@ -12,14 +12,14 @@ import numpy.typing as npt
 from gatewright.compiler.artifact.graphs import read_graphs
 from gatewright.compiler.artifact.reader import read_manifest
 from gatewright.compiler.artifact.schema import GRAPH_FOLDER, Manifest
-from gatewright.compiler.errors import FrontendError, UsageError
+from gatewright.compiler.errors import UsageError
 from gatewright.compiler.floatgraph.graph import TensorSpec
 from gatewright.compiler.floatgraph.interpreter import execute
 from gatewright.compiler.integer.reference import Reference
 from gatewright.compiler.model import QuantizedModel
 from gatewright.compiler.plugins import family_class
 from gatewright.compiler.runtime.boundary import quantize_inputs
-from gatewright.compiler.runtime.integrity import check_files
+from gatewright.compiler.runtime.integrity import check_files, check_graphs
 from gatewright.compiler.samples import samples_of
 
 __all__ = ["Artifact", "open_artifact"]
@@ -71,11 +71,7 @@ class Artifact:
         self.inputs: tuple[TensorSpec, ...] = tuple(tensor.spec() for tensor in manifest.inputs)
         self.outputs: tuple[TensorSpec, ...] = tuple(tensor.spec() for tensor in manifest.outputs)
         self._runner = runner
-        if (model.integer is None) != (manifest.profile == "float") or (model.integer is None) != (model.tail is None):
-            raise FrontendError(
-                "GW1903", manifest.model, f"the graphs do not belong to profile {manifest.profile!r}",
-                "compile the model again",
-            )  # fmt: skip
+        check_graphs(manifest, model)
 
     def run(self, inputs: Mapping[str, Array]) -> Tensors:
         """The model's outputs, in the ONNX model's types.

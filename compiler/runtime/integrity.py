@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from pathlib import Path
 
 from gatewright.compiler.artifact.schema import Manifest, file_digest
 from gatewright.compiler.errors import FrontendError
+from gatewright.compiler.model import QuantizedModel
 
-__all__ = ["check_files"]
+__all__ = ["check_files", "check_graphs"]
 
 
 def check_files(directory: Path, manifest: Manifest, folders: Iterable[str]) -> None:
@@ -37,3 +39,30 @@ def check_files(directory: Path, manifest: Manifest, folders: Iterable[str]) -> 
             "GW1903", str(directory), f"files are not what the manifest says: {', '.join(wrong)}",
             "compile the model again", "or copy the artefact again, whole",
         )  # fmt: skip
+
+
+def check_graphs(manifest: Manifest, model: QuantizedModel) -> None:
+    """Hold the graphs against what the manifest says of profile, inputs and outputs; it bears no sum of its own.
+
+    Raises:
+        FrontendError: GW1903.
+    """
+    if (model.integer is None) != (manifest.profile == "float") or (model.integer is None) != (model.tail is None):
+        raise _strange(manifest, f"the graphs do not belong to profile {manifest.profile!r}")
+    last = model.tail or model.float_graph
+    if last is None:
+        raise _strange(manifest, "there is no float graph")
+    first = model.integer.inputs if model.integer is not None else ()
+    read = {layer.name: layer.output.shape for layer in first} or {spec.name: spec.shape for spec in last.inputs}
+    told = {tensor.name: tensor.shape for tensor in manifest.inputs}
+    for name, shape in read.items():
+        if told.get(name) != shape:
+            raise _strange(manifest, f"the graphs read an input {name!r} of shape {shape}, the manifest knows none")
+    made = {spec.name: math.prod(spec.shape) for spec in last.outputs}
+    for tensor in manifest.outputs:
+        if made.get(tensor.name) != math.prod(tensor.shape):
+            raise _strange(manifest, f"the graphs make no output {tensor.name!r} of shape {tensor.shape}")
+
+
+def _strange(manifest: Manifest, reason: str) -> FrontendError:
+    return FrontendError("GW1903", manifest.model, reason, "compile the model again")

@@ -11,9 +11,11 @@ import numpy as np
 import numpy.typing as npt
 
 from gatewright.compiler.artifact.graphs import read_graphs
+from gatewright.compiler.artifact.schema import GRAPH_FOLDER, Manifest
 from gatewright.compiler.errors import UsageError
 from gatewright.compiler.model import QuantizedModel
 from gatewright.compiler.runtime import open_artifact
+from gatewright.compiler.runtime.integrity import check_files, check_graphs
 from gatewright.compiler.samples import Samples
 from gatewright.compiler.verification.comparison import FirstMismatch, byte_mismatches
 from gatewright.compiler.verification.model import Measured, float_outputs, integer_tensors, quality, tail_outputs
@@ -66,13 +68,15 @@ class Verifier:
 
     Args:
         directory: the artefact.
-        name: its model's name.
+        manifest: of the artefact.
         samples: inputs of every target; a target may be given fewer, always the first ones.
     """
 
-    def __init__(self, directory: Path, name: str, samples: Samples) -> None:
+    def __init__(self, directory: Path, manifest: Manifest, samples: Samples) -> None:
         self.directory, self.samples = directory, samples
-        self.model: QuantizedModel = read_graphs(directory, name)
+        check_files(directory, manifest, (GRAPH_FOLDER,))
+        self.model: QuantizedModel = read_graphs(directory, manifest.model)
+        check_graphs(manifest, self.model)
         if self.model.float_graph is None:
             raise UsageError("GW0014", str(directory), "holds no float graph", "compile the model again")
         self.float_outputs = float_outputs(self.model.float_graph, samples)

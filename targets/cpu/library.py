@@ -39,20 +39,27 @@ class CpuLibrary:
 
     Raises:
         TargetError: GW4102 when this machine lacks instructions the library was built with.
-        ToolError: GW5103 when the run time is not installed or the library cannot be loaded.
+        ToolError: GW5203 when the run time is not installed or the library cannot be loaded.
     """
 
     def __init__(self, directory: Path) -> None:
-        metadata = json.loads((directory / "cpu.json").read_text(encoding="utf-8"))
-        lacking = absent(metadata["features"])
+        try:
+            metadata = json.loads((directory / "cpu.json").read_text(encoding="utf-8"))
+            lacking = absent(metadata["features"])
+            library, inputs, outputs = metadata["library"], metadata["inputs"], metadata["outputs"]
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise ToolError(
+                "GW5203", "cpu.json", f"is not what gatewright writes: {type(error).__name__} {error}",
+                "compile the model again",
+            ) from None  # fmt: skip
         if lacking:  # the first such instruction would kill the process
             raise TargetError(
                 "GW4102", directory.name, f"built for {metadata['mcpu']}, but this machine lacks {', '.join(lacking)}",
                 "compile for 'cpu', which runs on any machine of this architecture",
             )  # fmt: skip
-        self._main = _open(directory / metadata["library"])
-        self._inputs = [_Buffer(**entry) for entry in metadata["inputs"]]
-        self._outputs = [str(entry["name"]) for entry in metadata["outputs"]]
+        self._main = _open(directory / library)
+        self._inputs = [_Buffer(**entry) for entry in inputs]
+        self._outputs = [str(entry["name"]) for entry in outputs]
 
     def run(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
         """One inference. Results are views of fresh memory of the virtual machine: mostly no copy, and safe to keep.
@@ -129,7 +136,7 @@ def _open(path: Path) -> Any:
         return machine["main"]
     except Exception as error:  # tvm_ffi raises whatever the library registered
         raise ToolError(
-            "GW5103", path.name, f"the library cannot be loaded: {str(error).splitlines()[0]}",
+            "GW5203", path.name, f"the library cannot be loaded: {str(error).splitlines()[0]}",
             "compile the model again on this machine",
         ) from error  # fmt: skip
 
@@ -157,4 +164,4 @@ def _own_name(path: Path) -> Iterator[Path]:
 
 
 def _missing(reason: str) -> ToolError:
-    return ToolError("GW5103", "TVM run time", reason, "install the packages apache-tvm and apache-tvm-ffi")
+    return ToolError("GW5203", "TVM run time", reason, "install the packages apache-tvm and apache-tvm-ffi")

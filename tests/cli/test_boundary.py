@@ -63,6 +63,13 @@ def test_a_bug_leaves_a_log_with_the_traceback(tmp_path: Path, monkeypatch: pyte
     assert "ZeroDivisionError: here" in log.read_text()
 
 
+@pytest.mark.parametrize("error", [ZeroDivisionError("here"), RecursionError(), KeyboardInterrupt(), OSError("odd")])
+def test_json_is_one_object_however_it_ends(error: BaseException, capsys: pytest.CaptureFixture[str]) -> None:
+    guarded(_raising(error), ["verb", "--json"])
+    document = json.loads(capsys.readouterr().out)
+    assert document["schema_version"] == 1 and document["error"]["reason"]
+
+
 def test_debug_shows_the_traceback(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GATEWRIGHT_DEBUG", "1")
     guarded(_raising(ZeroDivisionError("here")), [])
@@ -83,6 +90,8 @@ def test_debug_shows_the_traceback(capsys: pytest.CaptureFixture[str], monkeypat
         (["verify", "nowhere", "--inputs", "x.npz"], "GW0032"),
         (["run", "nowhere", "--inputs", "x.npz", "-o", "y.npz"], "GW0032"),
         (["inspect", "."], "GW0032"),
+        (["inspect", "x.onnx", "--graph", "integer"], "GW0017"),
+        (["report", "."], "GW0032"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else value,
 )

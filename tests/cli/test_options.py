@@ -51,6 +51,10 @@ def test_settings_are_numbers_booleans_json_or_text() -> None:
             parse_settings(wrong)
 
 
+def test_settings_nested_beyond_reason_are_text() -> None:
+    assert parse_settings(["deep=" + "[" * 100000])["deep"].startswith("[[")
+
+
 def test_settings_reach_the_families_that_have_them() -> None:
     known = {"cpu": {}, "xilinx": {"reuse_factor": ""}, "other": {"reuse_factor": ""}}
     settings = {"reuse_factor": 4, "xilinx.reuse_factor": 8, "cpu.anything": 1}

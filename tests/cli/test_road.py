@@ -74,6 +74,22 @@ def test_run_writes_outputs_by_name(gatewright: Gatewright, compiled: Path, digi
     assert raw.dtype == np.int8 and raw.shape == (500, 10)
 
 
+def test_outputs_are_not_written_into_the_artefact(gatewright: Gatewright, compiled: Path, digits: Path) -> None:
+    before = _digests(compiled)
+    ended = gatewright("run", compiled, "--inputs", digits / "digits_mlp_test.npz", "-o", compiled / MANIFEST_NAME)
+    assert ended.code == ExitCode.USAGE and "GW0033" in ended.err
+    assert _digests(compiled) == before
+
+
+def test_verify_finds_a_changed_graph(gatewright: Gatewright, compiled: Path, digits: Path, tmp_path: Path) -> None:
+    directory = Path(shutil.copytree(compiled, tmp_path / "copy"))
+    content = bytearray((directory / "graph" / "integer.npz").read_bytes())
+    content[len(content) // 2] ^= 1
+    (directory / "graph" / "integer.npz").write_bytes(content)
+    ended = gatewright("verify", directory, "--inputs", digits / "digits_mlp_test.npz")
+    assert ended.code == ExitCode.UNSUPPORTED and "GW1903" in ended.err
+
+
 def test_verify_compares_every_byte(gatewright: Gatewright, compiled: Path, digits: Path) -> None:
     ended = gatewright("verify", compiled, "--inputs", digits / "digits_mlp_test.npz", "--json")
     assert ended.code == 0

@@ -67,8 +67,9 @@ def test_what_is_not_ours_is_refused(tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to(tmp_path / "folder")
     (tmp_path / "json").mkdir()
     (tmp_path / "json" / MANIFEST_NAME).write_text("[]")
+    _artifact(tmp_path / "ours")
     before = _tree(tmp_path)
-    for name in ("with_notes", "folder", "file", "link", "json"):
+    for name in ("with_notes", "folder", "file", "link", "json", "ours/graph/inside", "ours/beside"):
         with pytest.raises(UsageError, match="GW0030"), staged(tmp_path / name):
             raise AssertionError("nothing may be built first")
     assert _tree(tmp_path) == before

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -118,6 +119,13 @@ def _manifest(directory: Path, change: Callable[[dict[str, object]], None]) -> N
     path.write_text(json.dumps(data))
 
 
+def _first(directory: Path, kind: str, **changes: object) -> None:
+    def change(manifest: Any) -> None:
+        manifest[kind][0].update(changes)
+
+    _manifest(directory, change)
+
+
 def _link_out(directory: Path) -> None:
     library = directory / "cpu" / "model.so"
     outside = directory.parent / "outside.so"
@@ -149,6 +157,12 @@ DAMAGE: dict[str, tuple[Callable[[Path], object], type[GatewrightError], str]] =
     ),
     "no targets": (lambda d: _manifest(d, lambda m: m.update(targets={})), UsageError, "GW0016.*none"),
     "unknown family": (lambda d: _manifest(d, lambda m: m.update(targets={"tpu": "cpu"})), UsageError, "GW0020"),
+    "other input": (lambda d: _first(d, "inputs", name="z"), FrontendError, "GW1903.*'x'"),
+    "other input shape": (lambda d: _first(d, "inputs", shape=[1, 9]), FrontendError, "GW1903.*'x'"),
+    "other output": (lambda d: _first(d, "outputs", name="z"), FrontendError, "GW1903.*'z'"),
+    "other output shape": (lambda d: _first(d, "outputs", shape=[3, 7]), FrontendError, "GW1903.*'scores'"),
+    "no type": (lambda d: _first(d, "inputs", dtype="banana"), FrontendError, "GW1901"),
+    "type of objects": (lambda d: _first(d, "outputs", dtype="object"), FrontendError, "GW1901"),
     "other profile": (lambda d: _manifest(d, lambda m: m.update(profile="float")), FrontendError, "GW1903"),
 }
 

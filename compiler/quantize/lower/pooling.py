@@ -64,12 +64,10 @@ class _Windows:
 
 
 def _windows(node: Node, shape: tuple[int, ...]) -> _Windows:
+    wide = shape if len(shape) == 4 else (*shape[:2], 1, *shape[2:])
     if node.op == "mean" and not _over_image(node, shape):
-        reduced = [shape[axis] for axis in _reduced(node, shape)]
-        count = math.prod(reduced)
+        count = math.prod(shape[axis] for axis in _reduced(node, shape))
         wide = (shape[0], math.prod(shape[1:]) // count, 1, count)
-    else:
-        wide = shape if len(shape) == 4 else (*shape[:2], 1, shape[2])
     if not node.op.startswith(("nn.max_pool", "nn.avg_pool")):  # a global mean
         size = (wide[2], wide[3])
         return _Windows(wide, (*wide[:2], 1, 1), size, size, (1, 1), (0, 0, 0, 0), False)
