@@ -212,7 +212,7 @@ def test_weights_stay_integers_behind_dequantize(tmp_path: Path) -> None:
 
 def test_stored_parameters_become_float(tmp_path: Path) -> None:
     """As ONNX Runtime's quantizer writes them: the padding value and a batch normalization behind DequantizeLinear."""
-    held = {"v": (3, 0.25), "g": ([4, -5, 6], [0.1, 0.2, 0.3]), "b": ([70, 80, -90], [0.01, 0.02, 0.03])}
+    held: dict[str, tuple[Any, Any]] = {"v": (3, 0.25), "g": ([4, -5, 6], [0.1, 0.2, 0.3]), "b": ([70, 80, -90], [0.01, 0.02, 0.03])}
     nodes, constants = [], {"p": np.array([0, 0, 1, 0, 0, 0, 0, 2]), "m": np.zeros(3, np.float32)}
     for name, (q, scale) in held.items():
         constants |= {f"{name}q": np.array(q, np.int8), f"{name}s": np.array(scale, np.float32)}
