@@ -36,6 +36,10 @@ _KINDS = {
 }
 
 
+# What the user's file calls them.
+_ONNX_MODES = {"replicate": "edge", "circular": "wrap"}
+
+
 def anchor_block(node: Node, program: Program) -> Block:
     """A block of one node; of kind ``float``, with the reason, where the node has no integer semantics."""
     tensors = tuple(name for name in node.inputs if name not in program.constants)
@@ -108,7 +112,8 @@ def _refusal(node: Node, shape: tuple[int, ...]) -> str:
     if node.op == "nn.pad" and min(integers(attributes["pad_width"])) < 0:
         return "negative padding"
     if node.op == "nn.pad" and attributes.get("pad_mode", "constant") != "constant":
-        return f"padding mode {attributes['pad_mode']!r}"
+        mode = str(attributes["pad_mode"])
+        return f"padding mode {_ONNX_MODES.get(mode, mode)!r}"
     if node.op == "image.resize2d" and attributes.get("method") != "nearest_neighbor":
         return f"resize method {attributes.get('method')!r}; only nearest neighbour has integer semantics"
     if "_pool" in node.op and attributes.get("layout", "NCHW") not in ("NCHW", "NCW"):

@@ -92,7 +92,8 @@ def _refuse_heavy(blocks: Sequence[Block], host: Mapping[str, str]) -> None:
         QuantizeError(
             "GW3302",
             cause,
-            f"{by_name[cause].reason}, and {', '.join(layers[:3])}{' ...' if len(layers) > 3 else ''} depends on it",
+            f"{by_name[cause].reason}, and {', '.join(layers[:3])}{' ...' if len(layers) > 3 else ''} "
+            f"depend{'s' if len(layers) == 1 else ''} on it",
             *actions,
         )
         for cause, layers in forced.items()

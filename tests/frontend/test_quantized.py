@@ -212,7 +212,11 @@ def test_weights_stay_integers_behind_dequantize(tmp_path: Path) -> None:
 
 def test_stored_parameters_become_float(tmp_path: Path) -> None:
     """As ONNX Runtime's quantizer writes them: the padding value and a batch normalization behind DequantizeLinear."""
-    held: dict[str, tuple[Any, Any]] = {"v": (3, 0.25), "g": ([4, -5, 6], [0.1, 0.2, 0.3]), "b": ([70, 80, -90], [0.01, 0.02, 0.03])}
+    held: dict[str, tuple[Any, Any]] = {
+        "v": (3, 0.25),
+        "g": ([4, -5, 6], [0.1, 0.2, 0.3]),
+        "b": ([70, 80, -90], [0.01, 0.02, 0.03]),
+    }
     nodes, constants = [], {"p": np.array([0, 0, 1, 0, 0, 0, 0, 2]), "m": np.zeros(3, np.float32)}
     for name, (q, scale) in held.items():
         constants |= {f"{name}q": np.array(q, np.int8), f"{name}s": np.array(scale, np.float32)}
@@ -226,6 +230,22 @@ def test_stored_parameters_become_float(tmp_path: Path) -> None:
     model = build(nodes, {"x": x}, ["y"], {**constants, "one": np.ones(3, np.float32)}, 15)
     assert_close(ours(model, {"x": x}, tmp_path), onnxruntime_results(model.SerializeToString(), {"x": x}))
     assert all(node.op != "dequantize" for node in read(imported(model, tmp_path)).nodes)
+
+
+def test_factors_of_a_gemm_go_into_the_scales(tmp_path: Path) -> None:
+    """Between product and rounding stands nothing, so that the quantizer finds a scale for every layer."""
+    w, c = integers(5, 3), np.array([1000, -2000, 300], np.int32)
+    nodes = [
+        helper.make_node("DequantizeLinear", ["w", "ws"], ["wd"]),
+        helper.make_node("DequantizeLinear", ["c", "cs"], ["cd"]),
+        helper.make_node("Gemm", ["x", "wd", "cd"], ["y"], alpha=0.5, beta=2.0),
+    ]
+    x = rng().standard_normal((2, 5)).astype(np.float32)
+    model = build(nodes, {"x": x}, ["y"], {"w": w, "ws": np.float32(0.1), "c": c, "cs": np.float32(0.01)}, 13)
+    assert_close(ours(model, {"x": x}, tmp_path), onnxruntime_results(model.SerializeToString(), {"x": x}))
+    assert sorted(node.op for node in read(imported(model, tmp_path)).nodes) == [
+        "add", "dequantize", "dequantize", "matmul",
+    ]  # fmt: skip
 
 
 def test_four_bit_weights_are_widened(tmp_path: Path) -> None:

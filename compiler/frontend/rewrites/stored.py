@@ -6,7 +6,7 @@ graph reads them; what only parameterizes an operator becomes the float constant
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -22,6 +22,29 @@ def stored_operands(node: Node, scope: Scope) -> Sequence[Node] | None:
     """``op(x, DequantizeLinear(constant))`` -> ``op(x, constant)``."""
     inputs = tuple(_value(name, scope) for name in node.inputs)
     return None if inputs == node.inputs else [replace(node, inputs=inputs)]
+
+
+def gemm(node: Node, scope: Scope) -> Sequence[Node] | None:
+    """``Gemm(x, DequantizeLinear(w, s), alpha)`` -> ``Gemm(x, DequantizeLinear(w, alpha * s))``; beta likewise.
+
+    A factor between the product and its rounding would be a layer of its own, to which no quantize node gives a scale.
+    """
+    alpha, beta = (float(node.attributes.get(name, 1.0)) for name in ("alpha", "beta"))
+    made: list[Node] = []
+    inputs, attributes = list(node.inputs), dict(node.attributes)
+    for index, name, factor in ((1, "alpha", alpha), (2, "beta", beta)):
+        maker = scope.makers.get(node.input(index))
+        if factor == 1 or factor <= 0 or maker is None or maker.op != "DequantizeLinear" or maker.domain:
+            continue
+        scale = scope.constant(maker.inputs[1])
+        if scope.constant(maker.inputs[0]) is None or scale is None:
+            continue
+        scaled = scope.add(f"{node.name}/{name}_scale", (scale * factor).astype(scale.dtype))
+        inputs[index] = scope.fresh(f"{node.input(index)}/{name}")
+        operands = (maker.inputs[0], scaled, *maker.inputs[2:])
+        made.append(replace(maker, name=inputs[index], inputs=operands, outputs=(inputs[index],)))
+        del attributes[name]
+    return [*made, replace(node, inputs=tuple(inputs), attributes=attributes)] if made else None
 
 
 def _value(name: str, scope: Scope) -> str:
@@ -42,4 +65,7 @@ def _along(parameter: Array, column: tuple[int, ...]) -> Array:
     return parameter.reshape(column) if parameter.ndim == 1 and parameter.size > 1 else parameter
 
 
-RULES = {("", op): stored_operands for op in ("BatchNormalization", "Clip", "Pad", "PRelu")}
+RULES: Mapping[tuple[str, str], Callable[[Node, Scope], Sequence[Node] | None]] = {
+    **{("", op): stored_operands for op in ("BatchNormalization", "Clip", "Pad", "PRelu")},
+    ("", "Gemm"): gemm,
+}
