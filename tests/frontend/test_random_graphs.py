@@ -130,6 +130,14 @@ def test_pool(data: st.DataObject, opset: int, seed: int, rank: int, op: str) ->
     check(node, normal(seed, 1, data.draw(st.integers(1, 3)), *size), opset)
 
 
+@pytest.mark.parametrize("op", ["MaxPool", "AveragePool"])
+@pytest.mark.parametrize("opset", [11, 18, 19, 22])
+def test_no_window_begins_behind_the_input(op: str, opset: int) -> None:
+    """Stride above the kernel, rounded up: ONNX's inference counts a window more than anybody computes."""
+    node = helper.make_node(op, ["x"], [], kernel_shape=[1, 2], strides=[2, 3], ceil_mode=1)
+    check(node, normal(0, 1, 2, 10, 7), opset)
+
+
 @pytest.mark.parametrize("op", ["GlobalAveragePool", "GlobalMaxPool"])
 @settings(max_examples=6)
 @given(data=st.data(), opset=OPSETS, seed=SEEDS)
