@@ -261,8 +261,10 @@ def test_bytes_of_a_user_are_never_replaced(gatewright: Gatewright, digits: Path
     assert (tmp_path / "thesis" / "chapter1.tex").read_text() == "mine"
 
 
+# A shell starts background jobs with SIGINT ignored, and children inherit it; the user at a terminal has the default.
 _SLOW_BUILD = """
-import sys, time
+import signal, sys, time
+signal.signal(signal.SIGINT, signal.default_int_handler)
 from gatewright.compiler.cli.main import main
 from gatewright.targets.cpu.target import CpuTarget
 
@@ -279,12 +281,17 @@ main(sys.argv[1:])
 def test_interrupted_builds_leave_nothing(number: int, digits: Path, tmp_path: Path) -> None:
     """The signal comes in the middle of a build, when a file of it has been written."""
     arguments = _command(digits, tmp_path / "out")[3:]
-    process = subprocess.Popen([sys.executable, "-c", _SLOW_BUILD, *arguments], stderr=subprocess.PIPE, text=True)
-    deadline = time.monotonic() + 90
-    while not list(tmp_path.glob(".*/cpu/half")) and process.poll() is None and time.monotonic() < deadline:
-        time.sleep(0.02)
-    process.send_signal(number)
-    _, err = process.communicate(timeout=60)
+    with subprocess.Popen(
+        [sys.executable, "-c", _SLOW_BUILD, *arguments], stderr=subprocess.PIPE, text=True
+    ) as process:
+        deadline = time.monotonic() + 90
+        while not list(tmp_path.glob(".*/cpu/half")) and process.poll() is None and time.monotonic() < deadline:
+            time.sleep(0.02)
+        process.send_signal(number)
+        try:
+            _, err = process.communicate(timeout=60)
+        finally:
+            process.kill()  # of no effect on one that has ended
     assert process.returncode == ExitCode.INTERRUPTED
     assert err.strip() == "interrupted: nothing was written"
     assert not _tree(tmp_path)
