@@ -67,15 +67,6 @@ class Layer:
             if isinstance(value, np.ndarray):
                 yield field.name, value
 
-    def attributes(self) -> Mapping[str, object]:
-        """Everything but name, inputs, output and arrays, in declaration order."""
-        skip = {"name", "inputs", "output"}
-        return {
-            f.name: getattr(self, f.name)
-            for f in fields(self)
-            if f.name not in skip and not isinstance(getattr(self, f.name), np.ndarray)
-        }
-
 
 @dataclass(frozen=True, eq=False)
 class Input(Layer):

@@ -29,8 +29,7 @@ sys.exit(code)
 @pytest.mark.slow
 def test_check_refuses_hostile_models(tmp_path: Path) -> None:
     wrong = []
-    # A part of them: tests/hostile holds the front end itself to all; here a process is started for each.
-    for case in make_corpus(tmp_path / "corpus")[::6]:
+    for case in make_corpus(tmp_path / "corpus"):
         command = [sys.executable, "-c", _MEASURED, str(tmp_path / "cost"), "check", str(case.path), "--json"]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         error = json.loads(done.stdout)["error"]

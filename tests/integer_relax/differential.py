@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from gatewright.compiler.integer.graph import IntegerGraph
 from gatewright.compiler.integer.reference import Reference
+from gatewright.compiler.integer.text import attributes_of
 from tests.strategies import random_inputs
 
 
@@ -27,5 +28,5 @@ def differences(graph: IntegerGraph, runs: int = 3) -> list[str]:
             got = tensor.numpy()
             if got.dtype != expected.dtype or got.shape != expected.shape or (got != expected).any():
                 layer = graph[name]
-                wrong.append(f"{layer.op} {name} {dict(layer.attributes())} {layer.output} in profile {graph.profile}")
+                wrong.append(f"{layer.op} {name} {attributes_of(layer)} {layer.output} in profile {graph.profile}")
     return wrong
