@@ -81,29 +81,31 @@ def _gather_nd(node: Node, x: Array, indices: Array) -> Array:
     return np.stack(rows).reshape(*lead, *rows[0].shape)
 
 
+_REDUCTIONS = {"add": np.add, "mul": np.multiply, "max": np.maximum, "min": np.minimum}
+
+
+def _updated(node: Node, x: Array, at: tuple[Array, ...], updates: Array) -> Array:
+    """A copy of ``x`` with ``updates`` put, or reduced into what stands, ``at`` the places."""
+    out = x.copy()
+    kind = str(node.attributes.get("reduction", "update"))
+    if kind == "update":
+        out[at] = updates
+    else:
+        _REDUCTIONS[kind].at(out, at, updates)
+    return out
+
+
 def _scatter_elements(node: Node, x: Array, indices: Array, updates: Array) -> Array:
     axis = integer(node.attributes.get("axis") or 0) % x.ndim
-    out = x.copy()
     where: list[Array] = list(np.indices(indices.shape))
     where[axis] = np.where(indices < 0, indices + x.shape[axis], indices)
     at = tuple(where)
-    kind = node.attributes.get("reduction", "update")
-    if kind == "update":
-        out[at] = updates
-    else:
-        {"add": np.add, "mul": np.multiply, "max": np.maximum, "min": np.minimum}[str(kind)].at(out, at, updates)
-    return out
+    return _updated(node, x, at, updates)
 
 
 def _scatter_nd(node: Node, x: Array, indices: Array, updates: Array) -> Array:
-    out = x.copy()
     at = tuple(np.moveaxis(indices, -1, 0))
-    kind = node.attributes.get("reduction", "update")
-    if kind == "update":
-        out[at] = updates
-    else:
-        {"add": np.add, "mul": np.multiply, "max": np.maximum, "min": np.minimum}[str(kind)].at(out, at, updates)
-    return out
+    return _updated(node, x, at, updates)
 
 
 def _pad(node: Node, x: Array) -> Array:
