@@ -20,15 +20,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from gatewright.compiler.errors import ToolError, UsageError
+from gatewright.compiler.errors import ToolError
+from gatewright.hls.ports import Tensors, all_physical, logical
 
 __all__ = ["LIBRARY", "Simulation", "compile", "load"]
 
 LIBRARY = Path("csim") / "libgatewright_csim.so"
 
 _STACK_BYTES = 1 << 29
-
-Tensors = dict[str, npt.NDArray[np.integer[Any]]]
 
 
 def compile(directory: Path, jobs: int = 1, timeout_s: float = 3600) -> Path:
@@ -113,15 +112,11 @@ class Simulation:
         Raises:
             UsageError: GW0101 on a missing input, GW0102 on a wrong shape.
         """
-        fed = [_physical(port, inputs) for port in self.inputs]
+        fed = all_physical(self.inputs, inputs)
         samples = fed[0].shape[0] if fed else 1
-        if any(array.shape[0] != samples for array in fed):
-            raise UsageError(
-                "GW0102", "inputs", "the inputs hold different numbers of samples", "give all the same number"
-            )
         made = [np.empty((samples, math.prod(port["shape"])), np.int32) for port in self.outputs]
         _with_deep_stack(lambda: self._run(ctypes.c_long(samples), _pointers(fed), _pointers(made)))
-        return {port["name"]: _logical(port, array) for port, array in zip(self.outputs, made, strict=True)}
+        return {port["name"]: logical(port, array) for port, array in zip(self.outputs, made, strict=True)}
 
 
 def _with_deep_stack(call: Callable[[], object]) -> None:
@@ -138,33 +133,3 @@ def _with_deep_stack(call: Callable[[], object]) -> None:
 
 def _pointers(arrays: list[npt.NDArray[np.int32]]) -> Any:
     return (ctypes.c_void_p * len(arrays))(*(array.ctypes.data for array in arrays))
-
-
-def _physical(port: Mapping[str, Any], inputs: Mapping[str, npt.NDArray[np.integer[Any]]]) -> npt.NDArray[np.int32]:
-    """(samples, elements) in the port's order."""
-    name, shape = port["name"], tuple(port["shape"])
-    if name not in inputs:
-        raise UsageError("GW0101", name, "the input is missing", f"give an array named {name}")
-    array = np.asarray(inputs[name])
-    lead = shape[0] if shape else 1
-    if array.shape[1:] != shape[1:] or (shape and array.shape[0] % lead):
-        raise UsageError("GW0102", name, f"shape {array.shape} instead of {shape}", "reshape the array")
-    samples = array.reshape(-1, *shape)
-    if "axes" in port:
-        ordered = samples.transpose(0, *(axis + 1 for axis in port["axes"])).reshape(samples.shape[0], -1)
-    else:
-        ordered = samples.reshape(samples.shape[0], -1)[:, port["index"]]
-    return np.ascontiguousarray(ordered, np.int32)
-
-
-def _logical(port: Mapping[str, Any], array: npt.NDArray[np.int32]) -> npt.NDArray[np.integer[Any]]:
-    samples, shape = array.shape[0], tuple(port["shape"])
-    if "axes" in port:
-        axes = port["axes"]
-        physical = array.reshape(samples, *(shape[axis] for axis in axes))
-        restored = physical.transpose(0, *(int(axis) + 1 for axis in np.argsort(axes)))
-    else:
-        restored = np.empty_like(array)
-        restored[:, port["index"]] = array
-    whole = restored.reshape(samples * shape[0], *shape[1:]) if shape else restored.reshape(samples)
-    return np.ascontiguousarray(whole, np.dtype(port["dtype"]))

@@ -1,0 +1,1 @@
+"""Lattice FPGAs through Verilog and open tools: lowering, writer, simulation, place and route, boards."""

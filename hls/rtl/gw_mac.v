@@ -1,0 +1,92 @@
+// Multiply-accumulate array behind a window reader: PE outputs, SIMD inputs each, a read a cycle.
+//
+// Every read brings a word (SIMD channels; DEPTHWISE: PE channels, one for each output) and a word of weights
+// ({PE-1, SIMD-1} ... {0, 0}, the last in the least significant bits). At the end of a turn the PE sums leave as PE / LANES
+// tokens. `LATENCY` cycles pass from the last read of a turn (its `word_valid`) to its first token.
+module gw_mac #(
+    parameter PE = 1,
+    parameter SIMD = 1,
+    parameter DEPTHWISE = 0,
+    parameter LANES = 1,
+    parameter X = 8,              // bits of an input
+    parameter X_SIGNED = 1,
+    parameter W = 8,              // bits of a weight (signed)
+    parameter ACC = 24,
+    parameter LEVELS = 0,         // ceil(log2 SIMD)
+    parameter DIRECT = 0,         // multipliers made as STYLE; the others in logic
+    parameter STYLE = "mult18",
+    parameter OTHER = "lut",
+    parameter READS = 9,          // weight words: reads of a window
+    parameter ADDRESS = 4,
+    parameter ROWS = 9, COLUMNS = 1, ROW = 4,   // of their memory
+    parameter BLOCK = 1,
+    parameter COUNT = 1,          // bits that hold PE / LANES
+    parameter FILE = ""
+) (
+    input  wire                 clk,
+    input  wire                 rst,
+    input  wire                 read_valid,
+    input  wire                 read_restart,
+    input  wire                 word_valid,
+    input  wire                 word_first,
+    input  wire                 word_last,
+    input  wire [(DEPTHWISE ? PE : SIMD)*X-1:0] word,
+    output wire                 out_valid,
+    output wire [LANES*ACC-1:0] out
+);
+    // Weights arrive beside the word: the ROM is addressed with the read, two cycles earlier.
+    reg [ADDRESS-1:0] count = 0;
+    wire [ADDRESS-1:0] address = read_restart ? {ADDRESS{1'b0}} : count;
+    wire [PE*SIMD*W-1:0] weights;
+    always @(posedge clk)
+        if (rst)
+            count <= 0;
+        else if (read_valid)
+            count <= address + 1'b1;
+
+    gw_rom #(
+        .WIDTH(PE * SIMD * W), .ROWS(ROWS), .COLUMNS(COLUMNS), .ROW(ROW), .ADDRESS(ADDRESS), .BLOCK(BLOCK), .FILE(FILE)
+    ) rom (
+        .clk(clk), .address(address), .data(weights)
+    );
+
+    // Products two cycles later, their sums LEVELS later still.
+    wire add, first, last;
+    gw_delay #(.WIDTH(3), .CYCLES(2 + LEVELS)) flags (
+        .clk(clk), .rst(rst), .in({word_valid, word_first, word_last}), .out({add, first, last})
+    );
+
+    wire [PE*ACC-1:0] sums;
+    reg done = 0;
+    always @(posedge clk)
+        done <= add && last && !rst;
+
+    genvar p;
+    genvar s;
+    generate
+        for (p = 0; p < PE; p = p + 1) begin : pe
+            wire [SIMD*(X+W)-1:0] products;
+            wire signed [X+W+LEVELS-1:0] total;
+            for (s = 0; s < SIMD; s = s + 1) begin : simd
+                gw_multiplier #(
+                    .A(X), .A_SIGNED(X_SIGNED), .B(W), .STYLE(p * SIMD + s < DIRECT ? STYLE : OTHER)
+                ) multiplier (
+                    .clk(clk),
+                    .a(word[(DEPTHWISE ? p : s)*X +: X]),
+                    .b(weights[(p*SIMD+s)*W +: W]),
+                    .product(products[s*(X+W) +: X+W])
+                );
+            end
+            gw_adder_tree #(.N(SIMD), .WIDTH(X + W), .LEVELS(LEVELS)) tree (.clk(clk), .in(products), .sum(total));
+            reg signed [ACC-1:0] accumulator;
+            always @(posedge clk)
+                if (add)
+                    accumulator <= first ? total : accumulator + total;
+            assign sums[p*ACC +: ACC] = accumulator;
+        end
+    endgenerate
+
+    gw_serialize #(.PE(PE), .LANES(LANES), .WIDTH(ACC), .COUNT(COUNT)) serialize (
+        .clk(clk), .rst(rst), .in_valid(done), .in(sums), .out_valid(out_valid), .out(out)
+    );
+endmodule

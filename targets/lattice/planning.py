@@ -1,0 +1,154 @@
+"""The plan: a folding for every stage, FIFO depths and exact cycle counts, as plain data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+from gatewright.compiler.errors import ConstraintError, TargetError, UsageError
+from gatewright.compiler.model import QuantizedModel
+from gatewright.hls.lattice.database import Device, Site
+from gatewright.hls.lattice.lowering import lower
+from gatewright.schedules.stream.devices import FABRICS, Fabric
+from gatewright.schedules.stream.folding import DoesNotFit, fold_design
+from gatewright.schedules.stream.hardware import Fold, hardware, legal_folds
+from gatewright.schedules.stream.network import Network, StageNode, assemble, with_depths
+from gatewright.schedules.stream.resources import Resources, stage_resources
+from gatewright.schedules.stream.stages import Design
+from gatewright.targets.base import BuildPlan
+from gatewright.targets.lattice.options import LatticeOptions
+
+__all__ = ["fabric_of", "make_plan", "network_of"]
+
+_NAMES = {"lut": "LUTs", "ff": "flip-flops", "dsp": "multipliers", "ebr": "block memories (EBR)"}
+_BORDER = Resources(lut=400, ff=400)
+"""What the serial link and reset around a network take."""
+
+
+def fabric_of(device: Device) -> Fabric:
+    """What stages are made of on ``device``."""
+    family = device.family
+    return FABRICS["ice40-up" if family == "ice40" and device.dsp is not None else family]
+
+
+def make_plan(target: str, model: QuantizedModel, site: Site, options: LatticeOptions) -> BuildPlan:
+    """Choose everything.
+
+    Raises:
+        TargetError: GW4213: there is no integer graph.
+        ConstraintError: GW4217: nothing fits; the message names the binding resource. GW4218: ``target_fps`` is beyond
+            what the stages can do.
+        UsageError: GW0402: an option names a layer or a value that is not possible.
+    """
+    graph = model.integer
+    if graph is None:
+        raise TargetError(
+            "GW4213", target, "hardware needs an integer graph", "compile with --profile fixed or --profile scaled"
+        )
+    design, fabric, device = lower(graph), fabric_of(site.device), site.device
+    clock_mhz = options.clock_mhz or site.clock_mhz
+    fixed = _fixed(design, fabric, options)
+    share, counts = options.utilisation, device.resources
+    available = Resources(
+        int(counts.lut * share) - _BORDER.lut, int(counts.ff * share) - _BORDER.ff, counts.dsp, counts.ebr
+    )
+    wanted = None if options.target_fps is None else int(clock_mhz * 1e6 / options.target_fps)
+    try:
+        folded = fold_design(design, fabric, available, fixed=fixed, target_interval=wanted)
+    except DoesNotFit as error:
+        raise _too_large(error, design, site, options) from None
+    if wanted is not None and folded.timing.interval_cycles > wanted:
+        slowest = max(folded.network.stages, key=lambda node: node.hardware.work_cycles)
+        raise ConstraintError(
+            "GW4218", target,
+            f"{options.target_fps:g} inferences per second leave {wanted} cycles each at {clock_mhz:g} MHz; the design "
+            f"takes {folded.timing.interval_cycles}, bound by {slowest.hardware.stage.layer!r}",
+            "ask for fewer, or for a higher clock",
+        )  # fmt: skip
+    settings = {
+        "site": site.name,
+        "device": device.name,
+        "package": site.package,
+        "fabric": fabric.name,
+        "clock_mhz": clock_mhz,
+        "interval_cycles": folded.timing.interval_cycles,
+        "latency_cycles": folded.timing.latency_cycles,
+        "resources": asdict(folded.resources + _BORDER),
+        "available": {name: getattr(counts, name) for name in _NAMES},
+        "profile": graph.profile,
+        "fifo_depths": {fork.name: list(fork.depths) for fork in folded.network.forks},
+        "bitstream": device.bitstream if options.bitstream == "auto" else options.bitstream,
+    }
+    rows = tuple(_row(node) for node in folded.network.stages)
+    return BuildPlan(target, graph.digest(), options.model_dump(mode="json"), rows, settings, model)
+
+
+def network_of(plan: BuildPlan) -> Network:
+    """The network a plan describes."""
+    graph = plan.model.integer
+    assert graph is not None  # the plan was made for it
+    folds = {row["stage"]: Fold(row["pe"], row["simd"], row["hard"]) for row in plan.layers}
+    network = assemble(lower(graph), folds, FABRICS[plan.settings["fabric"]])
+    return with_depths(network, {name: tuple(depths) for name, depths in plan.settings["fifo_depths"].items()})
+
+
+def _row(node: StageNode) -> Mapping[str, Any]:
+    made = node.hardware
+    return {
+        "layer": made.stage.layer,
+        "op": type(made.stage).__name__.lower(),
+        "stage": node.name,
+        "pe": made.fold.pe,
+        "simd": made.fold.simd,
+        "hard": made.fold.hard,
+        "multiplications_per_cycle": made.multipliers,
+        "lanes": made.lanes,
+        "fifo": made.fifo,
+        "work_cycles": made.work_cycles,
+        **asdict(stage_resources(made)),
+    }
+
+
+def _fixed(design: Design, fabric: Fabric, options: LatticeOptions) -> dict[str, Fold]:
+    """Folds the user set, by stage."""
+    by_layer: dict[str, list[str]] = {}
+    for stage in design.stages:
+        by_layer.setdefault(stage.layer, []).append(stage.name)
+    for key, given in (("pe", options.pe), ("simd", options.simd)):
+        unknown = sorted(set(given) - set(by_layer))
+        if unknown:
+            raise UsageError(
+                "GW0402", f"lattice.{key}", f"the design has no layer {unknown[0]!r}", "its layers are " + ", ".join(by_layer)
+            )
+    fixed = {}
+    for layer in sorted(set(options.pe) | set(options.simd)):
+        stage = design[by_layer[layer][-1]]
+        fold = Fold(options.pe.get(layer, 1), options.simd.get(layer, 1))
+        try:
+            hardware(stage, fold, fabric)
+        except ValueError:
+            legal = legal_folds(stage)
+            raise UsageError(
+                "GW0402", f"lattice.pe: {layer}", f"pe {fold.pe} and simd {fold.simd} do not divide the layer",
+                "pe may be " + ", ".join(map(str, sorted({f.pe for f in legal})))
+                + "; simd " + ", ".join(map(str, sorted({f.simd for f in legal}))),
+            ) from None  # fmt: skip
+        fixed[stage.name] = fold
+    return fixed
+
+
+def _too_large(error: DoesNotFit, design: Design, site: Site, options: LatticeOptions) -> ConstraintError:
+    layer = design[error.stage].layer
+    asked = options.target_fps is not None or bool(options.pe) or bool(options.simd)
+    folded = "with the folding asked for" if asked else "folded as far as it goes"
+    limit = f"{options.utilisation:.0%} of its" if error.resource in ("lut", "ff") else "its"
+    return ConstraintError(
+        "GW4217", site.name,
+        f"{folded} the design needs {error.needed} {_NAMES[error.resource]}, {site.device.title} leaves "
+        f"{error.available} ({limit} {getattr(site.device.resources, error.resource)}); {layer!r} takes the most",
+        "choose a larger device", "quantize to fewer bits, or prune the layer",
+        *(("set lattice.utilisation=0.95",) if error.resource in ("lut", "ff") else ()),
+    )  # fmt: skip
+
+
