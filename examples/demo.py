@@ -1,4 +1,4 @@
-"""What `make demo` shows: one trained network, two targets, the same bytes.
+"""What `make demo` shows: one trained network, three targets, the same bytes, and a bitstream made with open tools.
 
 python -m examples.demo [folder]        # default: out/demo
 """
@@ -29,6 +29,13 @@ COMMANDS = (
      f"gatewright verify {{out}} --inputs {DIGITS}/digits_cnn_test.npz"),
     ("What would the FPGA design cost, layer by layer?",
      "gatewright estimate {out} -t xilinx:pynq-z2 --layers"),
+    ("A bitstream for an iCEBreaker board (iCE40 UP5K), with yosys and nextpnr alone: about a minute.",
+     f"gatewright compile {DIGITS}/digits_cnn.onnx -t lattice:icebreaker --profile fixed -o {{out}}-lattice "
+     f"--calib {DIGITS}/digits_cnn_calib.npz"),
+    ("Does the simulated Verilog equal the golden reference too?",
+     f"gatewright verify {{out}}-lattice --inputs {DIGITS}/digits_cnn_test.npz"),
+    ("What was predicted, and what did place and route measure?",
+     "gatewright estimate {out}-lattice --layers"),
 )  # fmt: skip
 
 
@@ -44,7 +51,8 @@ def main(out: str) -> int:
         if code:
             return code
     print(f"\nThe artefact lies in {out}: cpu/ holds the library, xilinx-pynq-z2/ the HLS project, graph/ the integer")
-    print(f"graph as text. Done in {time.monotonic() - started:.0f} s.")
+    print("graph as text. The bitstream, and the Verilog it was made of, lie in")
+    print(f"{out}-lattice/lattice-icebreaker/design. Done in {time.monotonic() - started:.0f} s.")
     return 0
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from gatewright.schedules.stream.hardware import Hardware
-from gatewright.schedules.stream.memories import Memory
+from gatewright.schedules.stream.memories import Memory, weight_rows
 from gatewright.schedules.stream.stages import Gather, Mac, Table
 
 __all__ = ["gather_words", "hex_text", "pack", "rescale_words", "table_words", "weight_words"]
@@ -31,19 +31,9 @@ def hex_text(words: Sequence[int], memory: Memory) -> str:
 
 def weight_words(hardware: Hardware) -> list[int]:
     """Words of a Mac's weight ROM in the order of its reads."""
-    stage, fold = hardware.stage, hardware.fold
+    stage = hardware.stage
     assert isinstance(stage, Mac)
-    bits = stage.weight_bits
-    o, per_group, kh, kw = stage.weight.shape
-    if stage.depthwise:
-        # (fold, PE, 1, KH, KW) -> (fold, KH, KW, PE)
-        ordered = stage.weight.reshape(o // fold.pe, fold.pe, kh, kw).transpose(0, 2, 3, 1)
-    else:
-        # (groups * folds, PE, C words, SIMD, KH, KW) -> (groups * folds, KH, KW, C words, PE, SIMD)
-        parts = stage.weight.reshape(o // fold.pe, fold.pe, per_group // fold.simd, fold.simd, kh, kw)
-        ordered = parts.transpose(0, 4, 5, 2, 1, 3)
-    lanes = fold.pe * fold.simd
-    return [pack(row, bits) for row in ordered.reshape(-1, lanes).tolist()]
+    return [pack(row, stage.weight_bits) for row in weight_rows(hardware).tolist()]
 
 
 def rescale_words(hardware: Hardware) -> list[int]:

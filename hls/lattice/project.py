@@ -14,14 +14,6 @@ from gatewright.schedules.stream.stages import Port
 
 __all__ = ["write"]
 
-SIMULATION_MODELS = {
-    "gw_ccu2c_multiplier.v": "CCU2C.v",
-    "gw_mult18x18d.v": "MULT18X18D.v",
-    "gw_sb_mac16.v": "SB_MAC16.v",
-}
-"""Library module -> behaviour of the device cell it instantiates; synthesis knows the cell itself."""
-
-
 def write(network: Network, directory: Path, extra: Mapping[str, Any] | None = None) -> None:
     """Write ``rtl/`` and ``design.json`` into ``directory``.
 
@@ -36,12 +28,6 @@ def write(network: Network, directory: Path, extra: Mapping[str, Any] | None = N
     library = sources.library_files()
     for name in library:
         (rtl / name).write_text(files("gatewright.hls").joinpath("rtl", name).read_text("utf-8"), encoding="utf-8")
-    models = []
-    for module, name in SIMULATION_MODELS.items():
-        if module in library:
-            text = files("gatewright.hls").joinpath("rtl", "models", name).read_text("utf-8")
-            (rtl / name).write_text(text, encoding="utf-8")
-            models.append(name)
     (rtl / "network.v").write_text(sources.text, encoding="utf-8")
     for name, text in sources.memories.items():
         (rtl / name).write_text(text, encoding="utf-8")
@@ -49,7 +35,6 @@ def write(network: Network, directory: Path, extra: Mapping[str, Any] | None = N
         "schema_version": 1,
         "name": network.design.name,
         "sources": [*library, "network.v"],
-        "simulation_models": models,
         "inputs": _ports(network, network.design.inputs, "s"),
         "outputs": _ports(network, network.design.outputs, "m"),
         "extra": dict(extra or {}),

@@ -14,6 +14,17 @@ module gw_ccu2c_multiplier #(
     input  wire [B-1:0]          b,
     output wire signed [A+B-1:0] product
 );
+`ifndef SYNTHESIS
+    // What the cells compute, for simulators: a model of every carry cell would be ten times slower.
+    reg signed [A+B-1:0] product_early, product_late;
+    wire signed [A:0] wide_a = {A_SIGNED ? a[A-1] : 1'b0, a};
+    wire signed [B-1:0] signed_b = b;
+    always @(posedge clk) begin
+        product_early <= wide_a * signed_b;
+        product_late <= product_early;
+    end
+    assign product = product_late;
+`else
     localparam ROWS = (B + 1) / 2;
     localparam BITS = A + 3;                 // of a row: -4a .. 3a
     localparam CELLS = (BITS + 2) / 2;       // the first bit of a chain sets the carry
@@ -76,4 +87,5 @@ module gw_ccu2c_multiplier #(
     always @(posedge clk)
         result <= total;
     assign product = result[A+B-1:0];
+`endif
 endmodule

@@ -4,7 +4,8 @@
 module gw_fifo #(
     parameter WIDTH = 8,   // bits of a token
     parameter DEPTH = 4,   // tokens
-    parameter ADDRESS = 2  // bits of a position: 2**ADDRESS >= DEPTH
+    parameter ADDRESS = 2, // bits of a position: 2**ADDRESS >= DEPTH
+    parameter REGISTERS = 0 // 1: flip-flops, where the device has no distributed memory
 ) (
     input  wire             clk,
     input  wire             rst,
@@ -17,6 +18,8 @@ module gw_fifo #(
 );
     localparam [ADDRESS-1:0] LAST = DEPTH - 1;
 
+    // Said, or synthesis takes block memory where a register of the reader stands behind the port.
+    (* ram_style = REGISTERS ? "registers" : "distributed" *)
     reg [WIDTH-1:0] memory [0:(1 << ADDRESS)-1];
     reg [ADDRESS-1:0] head = 0;
     reg [ADDRESS-1:0] tail = 0;

@@ -1,7 +1,8 @@
-// First-word-fall-through FIFO in block memory, with the oldest token waiting in an output register.
+// First-word-fall-through FIFO in block memory. The oldest token waits in a register of its own: a block memory is slow
+// from clock to output, and what pops begins with logic.
 //
-// A token pushed in cycle t can be popped from cycle t + 2 on. `DEPTH` tokens fit into the memory, one more into the
-// output register.
+// A token pushed in cycle t can be popped from cycle t + 3 on. `DEPTH` tokens fit into the memory, one more behind its
+// port and one into the register.
 module gw_fifo_block #(
     parameter WIDTH = 8,
     parameter DEPTH = 512,
@@ -14,7 +15,7 @@ module gw_fifo_block #(
     input  wire [WIDTH-1:0] push_data,
     output reg              pop_valid,
     input  wire             pop_ready,
-    output wire [WIDTH-1:0] pop_data
+    output reg  [WIDTH-1:0] pop_data
 );
     localparam [ADDRESS-1:0] LAST = DEPTH - 1;
 
@@ -23,9 +24,13 @@ module gw_fifo_block #(
     reg empty = 1;
     reg full = 0;
 
-    // The memory's own output register holds the oldest token: fetch the next when it is free or leaves.
+    // What is fetched stands at the memory's port (`fetched`) until it moves into the register; the next is fetched when
+    // the port is free or its token moves.
+    reg fetched = 0;
+    wire [WIDTH-1:0] port_data;
     wire push = push_valid && push_ready;
-    wire fetch = !empty && (!pop_valid || pop_ready);
+    wire move = fetched && (!pop_valid || pop_ready);
+    wire fetch = !empty && (!fetched || move);
     wire [ADDRESS-1:0] head_next = head == LAST ? {ADDRESS{1'b0}} : head + 1'b1;
     wire [ADDRESS-1:0] tail_next = tail == LAST ? {ADDRESS{1'b0}} : tail + 1'b1;
 
@@ -34,7 +39,7 @@ module gw_fifo_block #(
     gw_memory #(.WIDTH(WIDTH), .DEPTH(1 << ADDRESS), .ADDRESS(ADDRESS)) memory (
         .clk(clk),
         .write_enable(push), .write_address(tail), .write_data(push_data),
-        .read_enable(fetch), .read_address(head), .read_data(pop_data)
+        .read_enable(fetch), .read_address(head), .read_data(port_data)
     );
 
     initial pop_valid = 0;
@@ -49,14 +54,20 @@ module gw_fifo_block #(
             empty <= fetch && head_next == tail;
         end
         if (fetch)
+            fetched <= 1;
+        else if (move)
+            fetched <= 0;
+        if (move) begin
             pop_valid <= 1;
-        else if (pop_ready)
+            pop_data <= port_data;
+        end else if (pop_ready)
             pop_valid <= 0;
         if (rst) begin
             head <= 0;
             tail <= 0;
             empty <= 1;
             full <= 0;
+            fetched <= 0;
             pop_valid <= 0;
         end
     end

@@ -6,7 +6,7 @@ module gw_memory #(
     parameter WIDTH = 8,
     parameter DEPTH = 512,
     parameter ADDRESS = 9,
-    parameter BLOCK = 1       // 1: block memory, 0: distributed memory (or flip-flops where the device has none)
+    parameter BLOCK = 1       // 1: block memory, 0: distributed memory, 2: flip-flops, where the device has none
 ) (
     input  wire               clk,
     input  wire               write_enable,
@@ -17,8 +17,17 @@ module gw_memory #(
     output reg  [WIDTH-1:0]   read_data
 );
     generate
-        if (BLOCK) begin : block
+        if (BLOCK == 1) begin : block
             (* no_rw_check, ram_style = "block" *)
+            reg [WIDTH-1:0] memory [0:DEPTH-1];
+            always @(posedge clk) begin
+                if (write_enable)
+                    memory[write_address] <= write_data;
+                if (read_enable)
+                    read_data <= memory[read_address];
+            end
+        end else if (BLOCK == 2) begin : registers
+            (* no_rw_check, ram_style = "registers" *)
             reg [WIDTH-1:0] memory [0:DEPTH-1];
             always @(posedge clk) begin
                 if (write_enable)

@@ -6,6 +6,17 @@ module gw_mult18x18d (
     input  wire [17:0] b,
     output wire [35:0] p
 );
+`ifndef SYNTHESIS
+    // What the slice computes, for simulators.
+    reg signed [17:0] late_a, late_b;
+    reg signed [35:0] result;
+    always @(posedge clk) begin
+        late_a <= a;
+        late_b <= b;
+        result <= late_a * late_b;
+    end
+    assign p = result;
+`else
     MULT18X18D #(
         .REG_INPUTA_CLK("CLK0"), .REG_INPUTA_CE("CE0"), .REG_INPUTA_RST("RST0"),
         .REG_INPUTB_CLK("CLK0"), .REG_INPUTB_CE("CE0"), .REG_INPUTB_RST("RST0"),
@@ -24,4 +35,5 @@ module gw_mult18x18d (
         .P11(p[11]), .P10(p[10]), .P9(p[9]), .P8(p[8]), .P7(p[7]), .P6(p[6]), .P5(p[5]), .P4(p[4]), .P3(p[3]),
         .P2(p[2]), .P1(p[1]), .P0(p[0])
     );
+`endif
 endmodule

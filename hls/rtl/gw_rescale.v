@@ -1,9 +1,15 @@
 // Requantization of LANES accumulators a cycle, with constants by position:
 //
-//     q = clamp(((acc + bias) * M + half) >> n) + z)          half = 1 << (n - 1), round half up
+//     q = clamp(round((acc + bias) * M / 2**n) + z)
 //
-// M = 0 bits: there is no multiplier; `half` and `z << n` are then part of the bias, and FLOOR needs no other hardware.
-// With a multiplier the shift goes to n - 1 first, and the last bit is rounded with `((x + 1 + 2 z) >> 1)`.
+// M = 0 bits: there is no multiplier, M is 1. MODE says how the quotient is rounded:
+//
+// * "add": down, or half up. Without a multiplier all of it, and z << n, is part of the bias. With one the shift goes to
+//   n - 1 first, and the last bit is rounded with (x + ROUND) >> 1, ROUND = 2 z, or 2 z + 1 for half up.
+// * "half_even": n is the same everywhere, there is no multiplier. (v + ROUND + v[n]) >> n with v = acc + bias and
+//   ROUND = (1 << (n - 1)) - 1 + (z << n), one cycle more.
+// * "toward_zero": the magnitude of acc + bias is multiplied and shifted, then takes the sign back, plus ROUND = z; two
+//   cycles more without, one cycle more with a multiplier.
 //
 // The constants of a token lie in one word of a ROM, lane 0 in the least significant bits, each {shift, M, bias}; the
 // tokens count through it. Shifts are stored less SHIFT_MIN.
@@ -17,9 +23,10 @@ module gw_rescale #(
     parameter STYLE = "mult18",
     parameter AMOUNT = 0,         // bits of the variable part of the shift, 0: it is constant
     parameter STAGES = 0,         // ceil(AMOUNT / 2)
-    parameter SHIFT_MIN = 0,      // constant part of the shift: n, or n - 1 with a multiplier
+    parameter SHIFT_MIN = 0,      // constant part of the shift: n, or n - 1 with a multiplier and MODE "add"
     parameter SCALED = 24,        // bits of the product after the constant shift, also with ROUND added
-    parameter ROUND = 0,          // with a multiplier: 1 + 2 z, added before the last shift by one
+    parameter MODE = "add",
+    parameter signed [63:0] ROUND = 0,
     parameter OUT = 8,
     parameter signed [63:0] LOW = -128,
     parameter signed [63:0] HIGH = 127,
@@ -41,7 +48,9 @@ module gw_rescale #(
     localparam MULTIPLY = M == 0 ? 0 : 2 + LEVELS;
     localparam PRODUCT = SUM + M;
     localparam FINAL = SCALED > OUT ? SCALED : OUT;
-    localparam LATENCY = 2 + 1 + MULTIPLY + STAGES + (M != 0) + 1;
+    localparam BEFORE = MODE == "add" ? 0 : 1;   // cycles of the rounding, in front of the product and behind the shift
+    localparam BEHIND = MODE == "add" ? M != 0 : MODE == "toward_zero";
+    localparam LATENCY = 2 + 1 + BEFORE + MULTIPLY + STAGES + BEHIND + 1;
     localparam AMOUNT_1 = AMOUNT == 0 ? 1 : AMOUNT;
 
     // The position of the token now coming; its constants come two cycles later.
@@ -76,19 +85,46 @@ module gw_rescale #(
                 entry_late <= entry;
             end
 
+            // What is multiplied and shifted.
+            wire signed [SUM-1:0] operand;
+            wire [ENTRY-1:0] held;
+            wire negative;
+            if (MODE == "half_even") begin : even
+                reg signed [SUM-1:0] sum;
+                always @(posedge clk)
+                    sum <= biased + ROUND + $signed({1'b0, biased[SHIFT_MIN]});
+                assign operand = sum;
+                assign negative = 1'b0;
+            end else if (MODE == "toward_zero") begin : magnitude
+                reg signed [SUM-1:0] size;
+                reg below;
+                always @(posedge clk) begin
+                    size <= biased < 0 ? -biased : biased;
+                    below <= biased < 0;
+                end
+                assign operand = size;
+                gw_delay #(.WIDTH(1), .CYCLES(MULTIPLY + STAGES)) wait_for_shift (
+                    .clk(clk), .rst(1'b0), .in(below), .out(negative)
+                );
+            end else begin : whole
+                assign operand = biased;
+                assign negative = 1'b0;
+            end
+            gw_delay #(.WIDTH(ENTRY), .CYCLES(BEFORE)) hold (.clk(clk), .rst(1'b0), .in(entry_late), .out(held));
+
             // Multiply, shift by the constant part, and bring the variable part of the amount along.
             wire signed [PRODUCT-1:0] product;
             wire [AMOUNT_1-1:0] amount;
             if (M != 0) begin : multiply
                 gw_wide_multiplier #(
                     .A(SUM), .M(M), .LIMB(LIMB), .NA(NA), .NM(NM), .LEVELS(LEVELS), .STYLE(STYLE)
-                ) multiplier (.clk(clk), .a(biased), .m(entry_late[BIAS +: M]), .product(product));
+                ) multiplier (.clk(clk), .a(operand), .m(held[BIAS +: M]), .product(product));
             end else begin : keep
-                assign product = biased;
+                assign product = operand;
             end
             if (AMOUNT != 0) begin : vary
                 gw_delay #(.WIDTH(AMOUNT_1), .CYCLES(MULTIPLY)) wait_for_product (
-                    .clk(clk), .rst(1'b0), .in(entry_late[ENTRY-1 -: AMOUNT_1]), .out(amount)
+                    .clk(clk), .rst(1'b0), .in(held[ENTRY-1 -: AMOUNT_1]), .out(amount)
                 );
             end else begin : constant
                 assign amount = 1'b0;
@@ -101,10 +137,15 @@ module gw_rescale #(
 
             // Round, clamp.
             wire signed [FINAL-1:0] rounded;
-            if (M != 0) begin : round
+            if (MODE == "toward_zero") begin : sign
                 reg signed [SCALED-1:0] sum;
                 always @(posedge clk)
-                    sum <= shifted + $signed(ROUND);
+                    sum <= (negative ? -shifted : shifted) + ROUND;
+                assign rounded = sum;
+            end else if (M != 0) begin : round
+                reg signed [SCALED-1:0] sum;
+                always @(posedge clk)
+                    sum <= shifted + ROUND;
                 assign rounded = sum >>> 1;
             end else begin : exact
                 assign rounded = shifted;

@@ -6,6 +6,17 @@ module gw_sb_mac16 (
     input  wire [15:0] b,
     output wire [31:0] p
 );
+`ifndef SYNTHESIS
+    // What the slice computes, for simulators.
+    reg signed [15:0] late_a, late_b;
+    reg signed [31:0] result;
+    always @(posedge clk) begin
+        late_a <= a;
+        late_b <= b;
+        result <= late_a * late_b;
+    end
+    assign p = result;
+`else
     SB_MAC16 #(
         .NEG_TRIGGER(1'b0),
         .C_REG(1'b0), .A_REG(1'b1), .B_REG(1'b1), .D_REG(1'b0),
@@ -21,4 +32,5 @@ module gw_sb_mac16 (
         .OHOLDTOP(1'b0), .OHOLDBOT(1'b0), .CI(1'b0), .ACCUMCI(1'b0), .SIGNEXTIN(1'b0),
         .O(p), .CO(), .ACCUMCO(), .SIGNEXTOUT()
     );
+`endif
 endmodule

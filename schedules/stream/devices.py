@@ -15,6 +15,8 @@ class Fabric:
         name: ``ecp5``, ``ice40-up`` (with multipliers), ``ice40`` or ``nexus``.
         multiplier: style of the hard multiplier, "" where there is none.
         multiplier_bits: signed operand width of the hard multiplier.
+        pair_bits: a hard multiplier makes two products of operands of so many bits, the one signed or not, the other
+            signed; 0: one product only.
         soft: style of a multiplier in logic.
         block_shapes: (width, depth) of one block memory, the widest first.
         distributed: small memories in LUTs exist.
@@ -25,6 +27,7 @@ class Fabric:
     name: str
     multiplier: str
     multiplier_bits: int
+    pair_bits: int
     soft: str
     block_shapes: tuple[tuple[int, int], ...]
     distributed: bool
@@ -38,15 +41,17 @@ class Fabric:
         return self.multiplier or "lut"
 
     def blocks(self, width: int, depth: int) -> int:
-        """Block memories of a ``depth`` x ``width`` memory, as yosys maps it: one shape for as many bits as fill it, the
-        narrowest that holds them for the bits left over; the fewest over all shapes."""
+        """Block memories of a ``depth`` x ``width`` memory, as yosys maps it.
+
+        One shape for as many bits as fill it, the narrowest that holds them for the bits left over; the fewest over all
+        shapes.
+        """
 
         def column(bits: int) -> int:
             narrowest = next(d for w, d in reversed(self.block_shapes) if w >= bits)
             return -(-depth // narrowest)
 
         return min(width // w * -(-depth // d) + (column(width % w) if width % w else 0) for w, d in self.block_shapes)
-
 
     def rom(self, width: int, depth: int) -> tuple[int, int]:
         """(rows, columns) of a block ROM that reads no deeper than one block: the fewest blocks, then columns."""
@@ -59,9 +64,9 @@ _ECP5_SHAPES = ((36, 512), (18, 1024), (9, 2048), (4, 4096), (2, 8192), (1, 1638
 _ICE40_SHAPES = ((16, 256), (8, 512), (4, 1024), (2, 2048))
 
 FABRICS = {
-    "ecp5": Fabric("ecp5", "mult18", 18, "ccu2c", _ECP5_SHAPES, True, 1024, 1024, 33),
-    "ice40-up": Fabric("ice40-up", "mac16", 16, "lut", _ICE40_SHAPES, False, 128, 384, 17),
-    "ice40": Fabric("ice40", "", 0, "lut", _ICE40_SHAPES, False, 128, 384, 17),
-    "nexus": Fabric("nexus", "", 0, "lut", _ECP5_SHAPES, True, 1024, 1024, 33),
+    "ecp5": Fabric("ecp5", "mult18", 18, 0, "ccu2c", _ECP5_SHAPES, True, 1024, 1024, 33),
+    "ice40-up": Fabric("ice40-up", "mac16", 16, 8, "lut", _ICE40_SHAPES, False, 128, 384, 17),
+    "ice40": Fabric("ice40", "", 0, 0, "lut", _ICE40_SHAPES, False, 128, 384, 17),
+    "nexus": Fabric("nexus", "", 0, 0, "lut", _ECP5_SHAPES, True, 1024, 1024, 33),
 }
 """Families by name."""

@@ -1,9 +1,9 @@
 """Folding: how parallel every stage is, so that the slowest is as fast as the device allows.
 
 The interval of a streaming design is that of its slowest stage (FINN, Umuroglu et al. 2017; Blott et al. 2018). For a
-wanted interval every stage takes its cheapest folding that keeps it; a bisection over the intervals stages can have finds
-the smallest one whose hardware fits. Hard multipliers go to the stages with the most products, logic multiplies where
-they run out.
+wanted interval every stage takes its cheapest folding that keeps it; a bisection over the intervals stages can have
+finds the smallest one whose hardware fits. Hard multipliers go to the stages with the most products, logic multiplies
+where they run out.
 """
 
 from __future__ import annotations
@@ -124,7 +124,9 @@ def sized(network: Network) -> tuple[Network, Timing]:
         return network, time_network(network)
     free = time_network(network)
     depths = {
-        fork.name: tuple(depth or max(2, most) for depth, most in zip(fork.depths, free.occupancy[fork.name], strict=True))
+        fork.name: tuple(
+            depth or max(2, most) for depth, most in zip(fork.depths, free.occupancy[fork.name], strict=True)
+        )
         for fork in network.forks
     }
     network = with_depths(network, depths)
@@ -160,13 +162,13 @@ def _share_multipliers(chosen: Mapping[str, Hardware], available: int) -> dict[s
     """Hard multipliers to arrays in order of size; what is left over multiplies in logic."""
     result = dict(chosen)
     arrays = [name for name, made in chosen.items() if made.hard_multipliers]
-    left = available - sum(made.dsp - made.hard_multipliers for made in chosen.values())
+    left = available - sum(made.dsp - made.array_dsp for made in chosen.values())
     for name in sorted(arrays, key=lambda n: (-chosen[n].multipliers, n)):
         made = chosen[name]
-        given = max(0, min(made.multipliers, left))
+        given = max(0, min(made.array_dsp, left))
         left -= given
-        if given < made.multipliers:
-            result[name] = replace(made, fold=replace(made.fold, hard=given))
+        if given < made.array_dsp:
+            result[name] = replace(made, fold=replace(made.fold, hard=given * made.products_each))
     return result
 
 
@@ -176,4 +178,3 @@ def _must_fit(chosen: Mapping[str, Hardware], needed: Resources, available: Reso
         if wanted > there:
             most = max(chosen.values(), key=lambda made: getattr(stage_resources(made), resource))
             raise DoesNotFit(resource, wanted, there, most.stage.name)
-

@@ -21,6 +21,8 @@ WORD_TO_SUM = 6
 """Cycles from a read to the sum of its turn, without the adder tree: 3 to the word, 2 in the multiplier, 1 to add."""
 WORD_TO_POOL = 4
 GATHER_LATENCY = 4
+DISTRIBUTED_FIFO = 32
+"""Tokens a FIFO in distributed memory holds at most."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +33,7 @@ class Fold:
         pe: results at once: output channels of a Mac (channels where it is depthwise), channels of a Pool, elements of
             any other stage.
         simd: input channels at once (Mac only).
-        hard: multipliers of a Mac made of the device's own multipliers; the rest are logic. -1: all of them.
+        hard: products of a Mac made by the device's own multipliers; the rest are logic. -1: all of them.
     """
 
     pe: int = 1
@@ -107,9 +109,7 @@ def signed_digits(value: int) -> list[tuple[int, bool]]:
     return digits
 
 
-def loops_of(
-    window: Window, words: int, inner: int, outputs: int, groups: int, group_step: int
-) -> Loops:
+def loops_of(window: Window, words: int, inner: int, outputs: int, groups: int, group_step: int) -> Loops:
     """Loops over ``window`` with ``words`` words a pixel.
 
     Args:
@@ -180,6 +180,11 @@ class Hardware:
     latency: int
 
     @property
+    def fifo_block(self) -> bool:
+        """Whether the FIFO is in block memory: distributed memory of many words is slow to read."""
+        return self.fifo > (DISTRIBUTED_FIFO if self.fabric.distributed else 16)
+
+    @property
     def tokens(self) -> int:
         """Tokens of a frame at the output."""
         return self.stage.output.elements // self.lanes
@@ -193,7 +198,8 @@ class Hardware:
     def work_cycles(self) -> int:
         """Cycles of a frame, if the stage never waits: its interval."""
         if self.loops is not None:
-            rows, columns = self.stage.window.padded  # type: ignore[attr-defined]
+            assert isinstance(self.stage, Mac | Pool)
+            rows, columns = self.stage.window.padded
             return max(self.loops.reads, rows * columns * self.loops.words)
         if isinstance(self.stage, Gather):
             return max(self.tokens, self.stage.x.elements // self.in_lanes[0])
@@ -214,13 +220,24 @@ class Hardware:
 
     @property
     def hard_multipliers(self) -> int:
-        """Hard multipliers of the array (not of the rescale)."""
+        """Products of the array that hard multipliers make."""
         if not isinstance(self.stage, Mac) or self.stage.ternary:
             return 0
         x = self.stage.x
         if not self._fits(x.bits + (0 if x.signed else 1), self.stage.weight_bits):
             return 0
         return self.multipliers if self.fold.hard < 0 else min(self.fold.hard, self.multipliers)
+
+    @property
+    def products_each(self) -> int:
+        """Products of the array that one hard multiplier makes: 2 where the operands are narrow enough to share it."""
+        assert isinstance(self.stage, Mac)
+        return 2 if max(self.stage.x.bits, self.stage.weight_bits) <= self.fabric.pair_bits else 1
+
+    @property
+    def array_dsp(self) -> int:
+        """Hard multipliers of the array."""
+        return -(-self.hard_multipliers // self.products_each) if self.hard_multipliers else 0
 
     @property
     def product_style(self) -> str:
@@ -236,12 +253,12 @@ class Hardware:
 
     @property
     def dsp(self) -> int:
-        """Hard multipliers of the stage."""
+        """Hard multipliers of the stage, those of its rescale included."""
         rescale = 0
         if self.scaling is not None and self.fabric.multiplier:
             rescale = self.scaling.multipliers * self.lanes
         product = self.lanes if isinstance(self.stage, Product) and self.product_style != "lut" else 0
-        return self.hard_multipliers + rescale + product
+        return self.array_dsp + rescale + product
 
 
 def hardware(stage: Stage, fold: Fold, fabric: Fabric) -> Hardware:
@@ -342,7 +359,7 @@ def _lanes(parallel: int, cycles: int) -> int:
 
 def _fifo(turn: int, burst: int, latency: int, fabric: Fabric) -> int:
     """Tokens a FIFO holds so that the stage in front of it never waits for credits while its reader keeps up."""
-    flight = turn + latency + burst + 3  # a turn's reads, its pipeline, its tokens, credit back
+    flight = turn + latency + burst + 4  # a turn's reads, its pipeline, its tokens, credit back
     tokens = burst * (-(-flight // turn) + 1)
     if fabric.distributed:  # memories are 16 words deep anyway
         return 16 * max(1, -(-tokens // 16))
@@ -363,9 +380,7 @@ def _mac(stage: Mac, fold: Fold, fabric: Fabric) -> Hardware:
         _divides(fold.pe, o // stage.groups, stage)
         _divides(fold.simd, per_group, stage)
         inner = per_group // fold.simd
-        loops = loops_of(
-            window, window.channels // fold.simd, inner, o // stage.groups // fold.pe, stage.groups, inner
-        )
+        loops = loops_of(window, window.channels // fold.simd, inner, o // stage.groups // fold.pe, stage.groups, inner)
         in_lanes = fold.simd
     loops = _with_free_room(loops, in_lanes * stage.x.bits, window, fabric)
     lanes = _lanes(fold.pe, loops.turn)
@@ -381,7 +396,9 @@ def _pool(stage: Pool, fold: Fold, fabric: Fabric) -> Hardware:
     words = stage.window.channels // fold.pe
     loops = _with_free_room(
         loops_of(stage.window, words, 1, 1, words, 1),
-        fold.pe * stage.x.bits, stage.window, fabric,
+        fold.pe * stage.x.bits,
+        stage.window,
+        fabric,
     )
     lanes = _lanes(fold.pe, loops.turn)
     scaling = scaling_of(stage.rescale, fabric.style)

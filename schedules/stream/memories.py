@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 from gatewright.schedules.stream.devices import Fabric
 from gatewright.schedules.stream.hardware import Hardware
-from gatewright.schedules.stream.stages import Gather, Mac, Table
+from gatewright.schedules.stream.stages import Gather, IntArray, Mac, Table
 
-__all__ = ["Memory", "memories_of", "memory_of", "ring_in_block", "rom_in_block"]
+__all__ = ["Memory", "memories_of", "memory_of", "ring_in_block", "ring_style", "rom_in_block", "weight_rows"]
 
 
 @dataclass(frozen=True)
@@ -44,6 +44,11 @@ def ring_in_block(fabric: Fabric, width: int, depth: int) -> bool:
     return width * depth > fabric.block_ring_bits
 
 
+def ring_style(fabric: Fabric, width: int, depth: int) -> int:
+    """``BLOCK`` of a gw_memory: 1 in block memory, 0 in distributed memory, 2 in flip-flops where there is none."""
+    return 1 if ring_in_block(fabric, width, depth) else 0 if fabric.distributed else 2
+
+
 def memory_of(made: Hardware, part: str) -> Memory:
     """The memory ``part`` of a stage."""
     return next(memory for memory in memories_of(made) if memory.part == part)
@@ -68,6 +73,9 @@ def memories_of(made: Hardware) -> list[Memory]:
     if made.scaling is not None:
         positions = len(made.scaling.entries)
         add("rescale", made.lanes * made.scaling.entry_bits, max(1, positions // made.lanes), False)
+    if made.fifo_block:
+        width, depth = made.lanes * stage.output.bits, 1 << (made.fifo - 1).bit_length()
+        found.append(Memory("fifo", width, depth, True, True, fabric.blocks(width, depth), depth))
     if isinstance(stage, Table):
         add("table", stage.output.bits, 1 << stage.x.bits, False, made.lanes)
     if isinstance(stage, Gather):
@@ -76,3 +84,18 @@ def memories_of(made: Hardware) -> list[Memory]:
         add("frames", made.lanes * stage.x.bits, 2 << address, True)
         add("addresses", address + 1, tokens_out, False)
     return found
+
+
+def weight_rows(made: Hardware) -> IntArray:
+    """(reads, PE * SIMD) weights of a Mac in the order of its reads."""
+    stage, fold = made.stage, made.fold
+    assert isinstance(stage, Mac)
+    o, per_group, kh, kw = stage.weight.shape
+    if stage.depthwise:
+        # (fold, PE, 1, KH, KW) -> (fold, KH, KW, PE)
+        ordered = stage.weight.reshape(o // fold.pe, fold.pe, kh, kw).transpose(0, 2, 3, 1)
+    else:
+        # (groups * folds, PE, C words, SIMD, KH, KW) -> (groups * folds, KH, KW, C words, PE, SIMD)
+        parts = stage.weight.reshape(o // fold.pe, fold.pe, per_group // fold.simd, fold.simd, kh, kw)
+        ordered = parts.transpose(0, 4, 5, 2, 1, 3)
+    return ordered.reshape(-1, fold.pe * fold.simd)

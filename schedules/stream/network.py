@@ -181,7 +181,7 @@ def assemble(design: Design, folds: Mapping[str, Fold], fabric: Fabric) -> Netwo
 
 def with_depths(network: Network, depths: Mapping[str, tuple[int, ...]]) -> Network:
     """The same network with FIFO depths of the forks named in ``depths``; deep ones go into block memory."""
-    nodes = []
+    nodes: list[Node] = []
     for node in network.nodes:
         if isinstance(node, ForkNode) and node.name in depths:
             width = node.inputs[0].width

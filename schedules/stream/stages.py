@@ -1,8 +1,8 @@
 """The stages of a streaming design: what each computes, before anything is said about how parallel it is.
 
-A tensor travels as a stream of ``pixels * channels`` integers, channels innermost. A stage reads one or more streams and
-makes one, which bears the stage's name. Stages are plain frozen data; both roads into hardware, gatewright's integer
-graph and hls4ml's ModelGraph, end here.
+A tensor travels as a stream of ``pixels * channels`` integers, channels innermost. A stage reads one or more streams
+and makes one, which bears the stage's name. Stages are plain frozen data; both roads into hardware, gatewright's
+integer graph and hls4ml's ModelGraph, end here.
 """
 
 from __future__ import annotations
@@ -105,7 +105,8 @@ class Rescale:
         zero_point: z.
         low, high: of the clamp.
         acc_low, acc_high: proven range of ``acc``; value_low, value_high: of ``acc + bias``.
-        rounding: ``half_up``, or ``floor`` (half = 0).
+        rounding: ``half_up``, ``floor`` (half = 0), ``toward_zero`` (the magnitude is shifted), or ``half_even``, which
+            hardware has for M = 1 and one n only.
         wrap: keep the low bits instead of clamping.
     """
 

@@ -1,13 +1,13 @@
 """Exact cycle counts of a network, without simulating it.
 
-Every node is a deterministic process of tokens, so the cycle in which a token moves follows from the cycles of earlier
-moves by maxima and sums: a max-plus system (Baccelli et al., Synchronization and Linearity, 1992) of which a cycle-true
-simulation would yield the same numbers. ``available[k]`` is the first cycle in which the maker of a channel offers token
-k; ``moved[k]`` the cycle in which the token moves. Cycle 0 is the first after reset; the source always offers, the sink
-always takes.
+Every node is a deterministic process of tokens, so the cycle in which a token moves follows from the cycles of
+earlier moves by maxima and sums: a max-plus system (Baccelli et al., Synchronization and Linearity, 1992) of which a
+cycle-true simulation would yield the same numbers. ``available[k]`` is the first cycle in which the maker of a
+channel offers token k; ``moved[k]`` the cycle in which the token moves. Cycle 0 is the first after reset; the source
+always offers, the sink always takes.
 
-A Kahn network with bounded channels gives the same tokens in whatever order its processes run, so a network that does not
-stop here does not stop under any back-pressure: freedom from deadlock is checked, not assumed.
+A Kahn network with bounded channels gives the same tokens in whatever order its processes run, so a network that does
+not stop here does not stop under any back-pressure: freedom from deadlock is checked, not assumed.
 """
 
 from __future__ import annotations
@@ -19,6 +19,10 @@ from gatewright.schedules.stream.network import Channel, ForkNode, Network, Node
 from gatewright.schedules.stream.stages import Concat, Gather
 
 __all__ = ["Deadlock", "Timing", "time_network"]
+
+
+CREDIT = 2
+"""Cycles from a token's leaving a FIFO to the start its credit allows, see gw_credit.v."""
 
 
 class Deadlock(Exception):
@@ -109,13 +113,19 @@ def _process(node: Node, wires: dict[str, _Wire], frames: int) -> Advance:
             return _fork(ins[0], outs, node.depths, node.blocks)
         case WidthNode():
             return _width(ins[0], outs[0], node.inputs[0], node.outputs[0])
-        case StageNode() if node.hardware.loops is not None:
-            return _window(node, ins[0], outs[0])
-        case StageNode() if isinstance(node.hardware.stage, Gather):
-            return _gather(node, ins[0], outs[0])
+        case StageNode() if node.hardware.fifo_block:
+            return _behind_block_fifo(lambda out: _stage(node, ins, out), outs[0])
         case StageNode():
-            return _pipeline(node, ins, outs[0])
+            return _stage(node, ins, outs[0])
     raise TypeError(type(node).__name__)
+
+
+def _stage(node: StageNode, ins: Sequence[_Wire], out: _Wire) -> Advance:
+    if node.hardware.loops is not None:
+        return _window(node, ins[0], out)
+    if isinstance(node.hardware.stage, Gather):
+        return _gather(node, ins[0], out)
+    return _pipeline(node, ins, out)
 
 
 def _source(out: _Wire, tokens: int) -> Advance:
@@ -136,31 +146,68 @@ def _sink(wire: _Wire) -> Advance:
     return advance
 
 
+class _BlockFifo:
+    """A gw_fifo_block in front of a wire.
+
+    Attributes:
+        stored: for every token, the first cycle in which it can be fetched: one after it was pushed.
+        fetched: when it came to the memory's port and left room.
+    """
+
+    def __init__(self, wire: _Wire) -> None:
+        self.wire = wire
+        self.stored: list[int] = []
+        self.fetched: list[int] = []
+        self.kept: list[int] = []  # when it moved into the output register
+
+    def advance(self) -> bool:
+        """Bring tokens to the port and into the register; whether any moved."""
+        wire, stored, fetched, kept = self.wire, self.stored, self.fetched, self.kept
+        progress, more = False, True
+        while more:
+            more = False
+            k = len(fetched)
+            if k < len(stored) and len(kept) >= k:
+                fetched.append(max(stored[k], kept[k - 1] if k else 0))
+                more = True
+            k = len(kept)
+            if k < len(fetched) and len(wire.moved) >= k:
+                kept.append(max(fetched[k] + 1, wire.moved[k - 1] if k else 0))
+                wire.available.append(kept[k] + 1)
+                more = True
+            progress = progress or more
+        return progress
+
+
+def _behind_block_fifo(make: Callable[[_Wire], Advance], out: _Wire) -> Advance:
+    """The process of a stage whose FIFO is a gw_fifo_block: it pushes into the FIFO, credits come from the wire."""
+    fifo, inner = _BlockFifo(out), _Wire()
+    inner.available, inner.moved = fifo.stored, out.moved
+    stage = make(inner)
+
+    def advance() -> bool:
+        progress, more = False, True
+        while more:
+            more = stage() | fifo.advance()
+            progress |= more
+        return progress
+
+    return advance
+
+
 def _fork(source: _Wire, readers: Sequence[_Wire], depths: Sequence[int], blocks: Sequence[bool]) -> Advance:
-    fetched: list[list[int]] = [[] for _ in readers]
+    behind = [_BlockFifo(wire) if block else None for wire, block in zip(readers, blocks, strict=True)]
 
     def fetch() -> bool:
-        """Block FIFOs bring their oldest token into the output register."""
-        progress = False
-        for wire, times, block in zip(readers, fetched, blocks, strict=True):
-            if not block:
-                continue
-            while len(times) < len(source.moved) and len(wire.moved) >= len(times):
-                k = len(times)
-                time = max(source.moved[k] + 1, times[-1] + 1 if times else 0)
-                if k:
-                    time = max(time, wire.moved[k - 1])
-                times.append(time)
-                wire.available.append(time + 1)
-                progress = True
-        return progress
+        advanced = [fifo.advance() for fifo in behind if fifo is not None]
+        return any(advanced)
 
     def room(k: int) -> int | None:
         """First cycle in which every FIFO has room for token k, None if not known yet."""
         first = 0
-        for wire, times, depth, block in zip(readers, fetched, depths, blocks, strict=True):
+        for wire, fifo, depth in zip(readers, behind, depths, strict=True):
             if depth and k >= depth:
-                left = times if block else wire.moved
+                left = wire.moved if fifo is None else fifo.fetched
                 if len(left) <= k - depth:
                     return None
                 first = max(first, left[k - depth] + 1)
@@ -176,9 +223,8 @@ def _fork(source: _Wire, readers: Sequence[_Wire], depths: Sequence[int], blocks
                 break
             time = max(source.available[k], source.moved[-1] + 1 if k else 0, first)
             source.moved.append(time)
-            for wire, block in zip(readers, blocks, strict=True):
-                if not block:
-                    wire.available.append(time + 1)
+            for wire, fifo in zip(readers, behind, strict=True):
+                (wire.available if fifo is None else fifo.stored).append(time + 1)
             progress = fetch() or progress
         return progress or len(source.moved) > before
 
@@ -240,7 +286,7 @@ def _pipeline(node: StageNode, ins: Sequence[_Wire], out: _Wire) -> Advance:
             if k >= credits:
                 if len(out.moved) <= k - credits:
                     break
-                time = max(time, out.moved[k - credits] + 1)
+                time = max(time, out.moved[k - credits] + CREDIT)
             starts.append(time)
             for wire in ins if order is None else (ins[source],):
                 wire.moved.append(time)
@@ -294,7 +340,7 @@ def _gather(node: StageNode, source: _Wire, out: _Wire) -> Advance:
             if k >= credits:
                 if len(out.moved) <= k - credits:
                     break
-                time = max(time, out.moved[k - credits] + 1)
+                time = max(time, out.moved[k - credits] + CREDIT)
             reads.append(time)
             out.available.append(time + latency)
             progress = True
@@ -414,7 +460,7 @@ class _Reader:
             if owed > 0:
                 if len(out.moved) < owed:
                     break
-                time = max(time, out.moved[owed - 1] + 1)
+                time = max(time, out.moved[owed - 1] + CREDIT)
             end = time + length - 1
             first = end + self.latency
             out.available.extend(range(first, first + burst))

@@ -30,7 +30,7 @@ def check_model(model: QuantizedModel, site: Site, target: str) -> list[Finding]
         if shape and shape[0] != 1:
             findings.append(
                 Finding(
-                    "error", "GW4215", layer.name, f"the batch is {shape[0]}; a stream carries one sample after another",
+                    "error", "GW4215", layer.name, f"the batch is {shape[0]}; streams carry one sample after another",
                     ("export the model with batch 1, or set --input-shape",),
                 )
             )  # fmt: skip

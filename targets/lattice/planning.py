@@ -22,7 +22,7 @@ from gatewright.targets.lattice.options import LatticeOptions
 __all__ = ["fabric_of", "make_plan", "network_of"]
 
 _NAMES = {"lut": "LUTs", "ff": "flip-flops", "dsp": "multipliers", "ebr": "block memories (EBR)"}
-_BORDER = Resources(lut=400, ff=400)
+_BORDER = Resources(lut=400, ff=400, ebr=1)
 """What the serial link and reset around a network take."""
 
 
@@ -51,7 +51,7 @@ def make_plan(target: str, model: QuantizedModel, site: Site, options: LatticeOp
     fixed = _fixed(design, fabric, options)
     share, counts = options.utilisation, device.resources
     available = Resources(
-        int(counts.lut * share) - _BORDER.lut, int(counts.ff * share) - _BORDER.ff, counts.dsp, counts.ebr
+        int(counts.lut * share) - _BORDER.lut, int(counts.ff * share) - _BORDER.ff, counts.dsp, counts.ebr - _BORDER.ebr
     )
     wanted = None if options.target_fps is None else int(clock_mhz * 1e6 / options.target_fps)
     try:
@@ -119,8 +119,9 @@ def _fixed(design: Design, fabric: Fabric, options: LatticeOptions) -> dict[str,
         unknown = sorted(set(given) - set(by_layer))
         if unknown:
             raise UsageError(
-                "GW0402", f"lattice.{key}", f"the design has no layer {unknown[0]!r}", "its layers are " + ", ".join(by_layer)
-            )
+                "GW0402", f"lattice.{key}", f"the design has no layer {unknown[0]!r}",
+                "its layers are " + ", ".join(by_layer),
+            )  # fmt: skip
     fixed = {}
     for layer in sorted(set(options.pe) | set(options.simd)):
         stage = design[by_layer[layer][-1]]

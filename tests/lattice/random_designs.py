@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import numpy as np
 import numpy.typing as npt
@@ -19,7 +20,7 @@ from gatewright.compiler.integer.graph import IntegerGraph
 from gatewright.compiler.integer.reference import Reference
 from gatewright.hls.lattice import project
 from gatewright.hls.lattice.lowering import lower
-from gatewright.hls.lattice.simulation import Simulation, build, running
+from gatewright.hls.lattice.simulation import Simulation, build, building, running
 from gatewright.hls.ports import all_physical, logical
 from gatewright.schedules.stream.devices import FABRICS
 from gatewright.schedules.stream.hardware import Fold, legal_folds
@@ -31,6 +32,11 @@ from tests.strategies import random_graph, random_inputs
 __all__ = ["Batch", "Case", "Measured", "assembled", "random_case"]
 
 Tensors = dict[str, npt.NDArray[np.integer[Any]]]
+_UNITS = building._units
+
+
+def _unoptimized(work: Path, trace: bool) -> list[tuple[str, str]]:
+    return [(name, "-O0") for name, _ in _UNITS(work, trace)]
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,7 +99,8 @@ class Batch:
         folds = {f"c{i}_{name}": fold for i, case in enumerate(cases) for name, fold in case.folds.items()}
         self.network, _ = assembled(_side_by_side([case.design for case in cases]), folds, fabric)
         project.write(self.network, directory)
-        build(directory, jobs=jobs)
+        with mock.patch.object(building, "_units", _unoptimized):  # compiling costs more than so few cycles
+            build(directory, jobs=jobs)
         self.simulation = Simulation(directory)
 
     def expected(self, samples: int) -> list[Tensors]:

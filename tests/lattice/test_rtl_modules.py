@@ -1,4 +1,4 @@
-"""Every module of the Verilog library beside what it should do: self-checking benches (tests/rtl), all in one simulation.
+"""Every module of the Verilog library beside what it should do: self-checking benches (tests/rtl) in one simulation.
 
 Every bench runs a second time with a fault in the module it is for, and has to see it.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import re
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from importlib.resources import files
 from pathlib import Path
@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gatewright.hls.lattice.memories import hex_text, rescale_words
+from gatewright.hls.lattice.memories import rescale_words
 from gatewright.hls.lattice.simulation.building import _verilator_root
 from gatewright.hls.lattice.verilog import _window_parameters
 from gatewright.schedules.stream.devices import FABRICS
@@ -60,7 +60,7 @@ def rescale_bench(
     stage = Map("m", ("x",), Stream(1, lanes * len(bias), out, signed, low, high), "m", stream, rescale)
     made = hardware(stage, Fold(lanes), FABRICS[fabric])
     scaling = scaling_of(rescale, FABRICS[fabric].style)
-    words, width = rescale_words(made)
+    words, width = rescale_words(made), lanes * scaling.entry_bits
     entries = np.broadcast_arrays(*(np.array(a, object) for a in (bias, multiplier, shift)))
     rows = [
         int(n) << 96 | int(m) << 64 | int(b) & (1 << 64) - 1 for b, m, n in zip(*entries, strict=True)
@@ -71,14 +71,19 @@ def rescale_bench(
         "M": scaling.multiplier_bits, "LIMB": scaling.limb, "NA": scaling.limbs_a, "NM": scaling.limbs_m,
         "LEVELS": scaling.levels, "STYLE": f'"{scaling.style}"', "AMOUNT": scaling.amount_bits,
         "STAGES": scaling.stages, "SHIFT_MIN": scaling.shift_min, "SCALED": scaling.scaled_bits,
-        "ROUND": scaling.round, "OUT": out, "LOW": f"{_literal(low)}", "HIGH": f"{_literal(high)}", "WRAP": int(wrap),
-        "POSITIONS": len(words), "ADDRESS": address, "FILE": f'"{name}.hex"', "CONSTANTS": f'"{name}_plain.hex"',
-        "HALF_UP": int(rounding == "half_up"), "ZERO_POINT": _literal(zero_point), "ACC_LOW": _literal(acc[0]),
-        "ACC_HIGH": _literal(acc[1]), "LATENCY": scaling.latency,
+        "MODE": f'"{scaling.mode}"', "ROUND": _literal(scaling.round), "OUT": out, "LOW": _literal(low),
+        "HIGH": _literal(high), "WRAP": int(wrap), "POSITIONS": len(words), "ADDRESS": address, "ROWS": len(words),
+        "ROW": address, "FILE": f'"{name}.hex"', "CONSTANTS": f'"{name}_plain.hex"', "ROUNDING": f'"{rounding}"',
+        "ZERO_POINT": _literal(zero_point), "ACC_LOW": _literal(acc[0]), "ACC_HIGH": _literal(acc[1]),
+        "LATENCY": scaling.latency,
     }  # fmt: skip
     return Bench(
-        "bench_rescale", parameters, {f"{name}.hex": hex_text(words, width), f"{name}_plain.hex": hex_text(rows, 104)}
+        "bench_rescale", parameters, {f"{name}.hex": lines(words, width), f"{name}_plain.hex": lines(rows, 104)}
     )
+
+
+def lines(words: Sequence[int], bits: int) -> str:
+    return "".join(f"{word:0{-(-bits // 4)}x}\n" for word in words)
 
 
 def _literal(value: int) -> str:
@@ -102,6 +107,16 @@ def rescale_benches() -> Iterator[tuple[str, Bench]]:
                   "acc": (-(1 << 20), 1 << 20)},
         "unsigned": {"bias": [0], "multiplier": [1], "shift": [6], "low": 0, "high": 255},
         "floor": {"bias": [0], "multiplier": [1], "shift": [5], "rounding": "floor", "acc": (-4096, 4095)},
+        "floor_multiply": {"bias": [9], "multiplier": [40001], "shift": [22], "rounding": "floor", "zero_point": -5},
+        "even": {"bias": [3], "multiplier": [1], "shift": [5], "rounding": "half_even", "acc": (-4096, 4095)},
+        "even_zero_point": {"bias": [3, -70], "multiplier": [4, 4], "shift": [3, 3], "rounding": "half_even",
+                            "acc": (-300, 300), "zero_point": 17, "lanes": 2},
+        "even_0": {"bias": [3], "multiplier": [1], "shift": [0], "rounding": "half_even", "acc": (-300, 300)},
+        "zero": {"bias": [3], "multiplier": [1], "shift": [5], "rounding": "toward_zero", "acc": (-4096, 4095)},
+        "zero_shifts": {"bias": [3, -70], "multiplier": [1, 1], "shift": [3, 6], "rounding": "toward_zero",
+                        "zero_point": -20},
+        "zero_multiply": {"bias": [9, -9], "multiplier": [40001, 1234], "shift": [22, 17], "rounding": "toward_zero",
+                          "zero_point": 3},
         "wrap": {"bias": [3], "multiplier": [1], "shift": [5], "rounding": "floor", "wrap": True},
     }  # fmt: skip
     for name, case in cases.items():
@@ -111,8 +126,11 @@ def rescale_benches() -> Iterator[tuple[str, Bench]]:
 # -- windows ---------------------------------------------------------------------------------------------------------
 
 
+SERIAL = Fold()
+
+
 def window_bench(
-    window: Window, fold: Fold = Fold(), outputs: int = 1, groups: int = 1, push: int = 256, turn: int = 256,
+    window: Window, fold: Fold = SERIAL, outputs: int = 1, groups: int = 1, push: int = 256, turn: int = 256,
     fabric: str = "ecp5",
 ) -> Bench:  # fmt: skip
     """A reader in words of one element; ``fold.simd`` is 1, only the loops matter."""
@@ -141,7 +159,7 @@ def window_benches() -> dict[str, Bench]:
         "window_skip": window_bench(Window(8, 8, 2, (1, 1), (3, 3)), push=128),
         "window_dilated": window_bench(Window(9, 8, 1, (3, 2), (1, 2), (2, 3), (2, 0, 1, 1), 0xA5), outputs=2),
         "window_groups": window_bench(Window(4, 4, 6, (2, 2)), outputs=6, groups=3, turn=90),
-        "window_depthwise": window_bench(Window(4, 5, 4, (3, 3), padding=(1, 1, 1, 1), pad=0xA5), Fold(), 4, 4),
+        "window_depthwise": window_bench(Window(4, 5, 4, (3, 3), padding=(1, 1, 1, 1), pad=0xA5), SERIAL, 4, 4),
         "window_early": window_bench(Window(3, 3, 1, (1, 1), padding=(2, 1, 1, 2), pad=0xA5), push=90),
         "window_flip_flops": window_bench(Window(3, 3, 1, (2, 2)), fabric="ice40"),
     }
@@ -150,6 +168,7 @@ def window_benches() -> dict[str, Bench]:
 # -- all benches, and the faults they have to see ----------------------------------------------------------------------
 
 LINE = "".join(f"{(37 * i + 11) & 255:02x}\n" for i in range(64))
+FOUR = "".join("".join(f"{(37 * (i + 16 * k) + 11) & 255:02x}" for k in (3, 2, 1, 0)) + "\n" for i in range(16))
 ORDER = "".join(f"{word:x}\n" for word in (3, 8, 0, 5, 5, 1, 9, 2, 4))
 
 INSTANCES: dict[str, Bench] = {
@@ -169,7 +188,7 @@ INSTANCES: dict[str, Bench] = {
     "width_1_4_fast": bench("width", IN=1, OUT=4, COUNT=2, PUSH=256, POP=256, LAST=4 * 299 + 5),
     "width_4_1_fast": bench("width", IN=4, OUT=1, COUNT=2, PUSH=256, POP=256, LAST=300),
     "fork_3": bench("fork", READERS=3),
-    "credit_fast": bench("credit", CREDITS=7, FLIGHT=5, ADDRESS=3, LAST=400 + 5 + 1),
+    "credit_fast": bench("credit", CREDITS=8, FLIGHT=5, ADDRESS=3, LAST=400 + 5 + 1),
     "credit_few": bench("credit", CREDITS=3, FLIGHT=5, ADDRESS=2, PUSH=200, POP=140),
     "credit_stalled": bench("credit", PUSH=200, POP=60),
     "credit_burst": bench("credit", PE=6, LANES=2, COUNT=2, CREDITS=10, PUSH=200, POP=90),
@@ -188,6 +207,7 @@ INSTANCES: dict[str, Bench] = {
     "multiplier_mult18_18x18": bench("multiplier", STYLE='"mult18"', A=18, B=18),
     "multiplier_mac16_8x8": bench("multiplier", STYLE='"mac16"'),
     "multiplier_mac16_u15x16": bench("multiplier", STYLE='"mac16"', A=15, B=16, A_SIGNED=0),
+    "multiplier_ccu2c_8x8": bench("multiplier", STYLE='"ccu2c"'),
     "multiplier_ternary_8x2": bench("multiplier", STYLE='"ternary"', B=2, TERNARY=1),
     "multiplier_ternary_u8x2": bench("multiplier", STYLE='"ternary"', B=2, A_SIGNED=0, TERNARY=1),
     "wide_multiplier": bench("wide_multiplier"),
@@ -215,6 +235,7 @@ INSTANCES: dict[str, Bench] = {
     "memory_block": bench("memory"),
     "memory_distributed": bench("memory", BLOCK=0),
     "rom_block": Bench("bench_rom", {"FILE": '"line.hex"'}, {"line.hex": LINE}),
+    "rom_columns": Bench("bench_rom", {"FILE": '"four.hex"', "ROWS": 16, "COLUMNS": 4, "ROW": 4}, {"four.hex": FOUR}),
     "rom_lut": Bench("bench_rom", {"FILE": '"line.hex"', "BLOCK": 0}, {"line.hex": LINE}),
     "gather_fast": Bench("bench_gather", {"FILE": '"order.hex"'}, {"order.hex": ORDER}),
     "gather_stalled": Bench("bench_gather", {"FILE": '"order.hex"', "PUSH": 150, "POP": 150}, {"order.hex": ORDER}),
@@ -230,14 +251,14 @@ FAULTS: dict[str, tuple[str, str, str, str]] = {
     "fifo_block_drops": ("gw_fifo_block", "(!pop_valid || pop_ready)", "1'b1", "fifo_block_even"),
     "fifo_block_slow": ("gw_fifo_block", "(!pop_valid || pop_ready)", "!pop_valid", "fifo_block_fast"),
     "width_order": ("gw_width", "{in_data, word[OUT*BITS-1:IN*BITS]}", "{word, in_data}", "width_1_4"),
-    "width_early": ("gw_width", "assign in_ready = out_ready && count == LAST", "assign in_ready = out_ready", "width_4_1"),
+    "width_early": ("gw_width", "in_ready = out_ready && count == LAST", "in_ready = out_ready", "width_4_1"),
     "width_slow": ("gw_width", "assign in_ready = !valid || out_ready", "assign in_ready = !valid", "width_1_4_fast"),
     "fork_alone": ("gw_fork", "{READERS{in_valid && in_ready}}", "{READERS{in_valid}}", "fork_3"),
     "fork_any": ("gw_fork", "&out_ready", "|out_ready", "fork_3"),
     "credit_too_many": ("gw_credit", "ALL = CREDITS", "ALL = CREDITS + 1", "credit_stalled"),
     "credit_lost": ("gw_credit", "credits + {", "credits - {", "credit_stalled"),
     "credit_of_one": ("gw_credit", "next >= NEED", "next >= 1", "credit_burst"),
-    "serialize_backwards": ("gw_serialize", "held[LANES*WIDTH-1:0]", "held[PE*WIDTH-1 -: LANES*WIDTH]", "serialize_4_1"),
+    "serialize_backwards": ("gw_serialize", "held[LANES*WIDTH-1:0]", "held[PE*WIDTH-1 -: WIDTH]", "serialize_4_1"),
     "serialize_short": ("gw_serialize", "PE / LANES - 1;", "PE / LANES - 2;", "serialize_4_1"),
     "interleave_burst": ("gw_interleave", "count == burst - 1", "count == burst", "interleave"),
     "interleave_greedy": ("gw_interleave", "out_ready && stream == i", "out_ready", "interleave"),
@@ -255,7 +276,9 @@ FAULTS: dict[str, tuple[str, str, str, str]] = {
     "tree_unsigned": ("gw_adder_tree", "wire signed [BITS-2:0] a", "wire [BITS-2:0] a", "adder_tree_2"),
     "shift_logical": ("gw_shift", "stage[s-1].value >>> (2 << (2 * s - 2))", "stage[s-1].value >> (2 << (2 * s - 2))",
                       "shift_3"),
-    "rescale_half": ("gw_rescale", "shifted + $signed(ROUND)", "shifted + $signed(ROUND - 1)", "rescale_multiply"),
+    "rescale_half": ("gw_rescale", "shifted + ROUND", "shifted + ROUND - 1", "rescale_multiply"),
+    "rescale_even": ("gw_rescale", "biased[SHIFT_MIN]", "1'b1", "rescale_even"),
+    "rescale_sign": ("gw_rescale", "negative ? -shifted", "negative ? ~shifted", "rescale_zero_multiply"),
     "rescale_floor": ("gw_rescale", "product >>> SHIFT_MIN", "product / (64'sd1 << SHIFT_MIN)", "rescale_floor"),
     "rescale_clamp": ("gw_rescale", "rounded > HIGH", "rounded >= HIGH - 1", "rescale_power"),
     "rescale_wrap": ("gw_rescale", "if (WRAP)", "if (0)", "rescale_wrap"),
@@ -270,7 +293,8 @@ FAULTS: dict[str, tuple[str, str, str, str]] = {
     "product_zero": ("gw_product", "raw_b - ZERO_B", "raw_b - ZERO_A", "product_lut"),
     "table_sign": ("gw_table", "x ^ {1'b1, {(X-1){1'b0}}}", "x", "table_signed"),
     "memory_enable": ("gw_memory", "if (read_enable)", "if (1)", "memory_block"),
-    "rom_early": ("gw_rom", "data <= word;", "data <= memory[address];", "rom_block"),
+    "rom_early": ("gw_rom", "row_late <= row;", "row_late <= row + 1;", "rom_block"),
+    "rom_column": ("gw_rom", "column_late <= column;", "column_late <= address[ADDRESS-1:ROW];", "rom_columns"),
     "gather_bank": ("gw_gather", "{bank_late, source}", "{1'b0, source}", "gather_fast"),
     "gather_fill": ("gw_gather", "fill_late ? FILL : stored", "stored", "gather_fast"),
     "gather_overrun": ("gw_gather", "!full[write_bank]", "1'b1", "gather_stalled"),
@@ -285,9 +309,8 @@ FAULTS: dict[str, tuple[str, str, str, str]] = {
 
 def library() -> str:
     folder = files("gatewright.hls").joinpath("rtl")
-    models = sorted(folder.joinpath("models").iterdir(), key=lambda path: path.name)
     modules = sorted((path for path in folder.iterdir() if path.name.endswith(".v")), key=lambda path: path.name)
-    return "\n".join(path.read_text("utf-8") for path in [*modules, *models])
+    return "\n".join(path.read_text("utf-8") for path in modules)
 
 
 def benches() -> str:
@@ -301,7 +324,7 @@ def with_fault(text: str, fault: str) -> str:
     (found,) = pattern.findall(text)
     assert right in found, f"{module}.v no longer holds {right!r}"
     text = text.replace(found, found.replace(right, wrong))
-    return re.sub(r"\b((?:gw|bench)_\w+|MULT18X18D|SB_MAC16)\b(?=\s*(?:#|\w+\s*(?:#\s*)?\(|\())", rf"\1__{fault}", text)
+    return re.sub(r"\b((?:gw|bench)_\w+)\b(?=\s*(?:#|\w+\s*(?:#\s*)?\(|\())", rf"\1__{fault}", text)
 
 
 def top(instances: dict[str, Bench]) -> str:
@@ -373,6 +396,6 @@ def test_the_bench_sees_a_fault(verdicts: dict[str, str], fault: str) -> None:
 def test_every_module_has_a_bench_that_can_fail() -> None:
     modules = {path.name.removesuffix(".v") for path in files("gatewright.hls").joinpath("rtl").iterdir()
                if path.name.endswith(".v")}  # fmt: skip
-    through_others = {"gw_delay", "gw_mult18x18d", "gw_sb_mac16"}  # in every gw_rescale; in gw_multiplier
-    whole_designs = {"gw_mac"}  # test_fuzz.py, test_proofs.py
+    through_others = {"gw_delay", "gw_mult18x18d", "gw_sb_mac16", "gw_ccu2c_multiplier"}  # gw_rescale; gw_multiplier
+    whole_designs = {"gw_mac", "gw_sb_mac16_dual"}  # test_fuzz.py, test_proofs.py
     assert modules == {module for module, *_ in FAULTS.values()} | through_others | whole_designs

@@ -13,7 +13,7 @@ import pytest
 
 from tests.repository.modules import PACKAGES, ROOT, sources
 
-DATA = (".toml", ".h", ".hpp", ".j2", ".tcl", ".typed")
+DATA = (".toml", ".v", ".h", ".hpp", ".j2", ".tcl", ".typed")
 
 
 def test_package_list_is_what_lies_on_disk() -> None:

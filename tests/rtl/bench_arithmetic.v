@@ -165,11 +165,13 @@ endmodule
 module bench_rescale #(
     parameter LANES = 1, ACC = 24, BIAS = 24, SUM = 25, M = 0, LIMB = 17, NA = 2, NM = 1, LEVELS = 1,
     parameter STYLE = "mult18",
-    parameter AMOUNT = 0, STAGES = 0, SHIFT_MIN = 0, SCALED = 24, ROUND = 0, OUT = 8,
+    parameter AMOUNT = 0, STAGES = 0, SHIFT_MIN = 0, SCALED = 24, OUT = 8,
+    parameter MODE = "add",
+    parameter signed [63:0] ROUND = 0,
     parameter signed [63:0] LOW = -128, HIGH = 127,
-    parameter WRAP = 0, POSITIONS = 1, ADDRESS = 1, BLOCK = 0,
+    parameter WRAP = 0, POSITIONS = 1, ADDRESS = 1, ROWS = 1, COLUMNS = 1, ROW = 1, BLOCK = 0,
     parameter FILE = "", CONSTANTS = "",
-    parameter HALF_UP = 1,
+    parameter ROUNDING = "half_up",
     parameter signed [63:0] ZERO_POINT = 0,
     parameter signed [63:0] ACC_LOW = 0, ACC_HIGH = 0,
     parameter LATENCY = 4
@@ -202,8 +204,14 @@ module bench_rescale #(
             wire signed [127:0] near = (((anywhere + bias) >>> random[62:58]) <<< random[62:58]) - bias + $signed(random[57:56]);
             wire signed [127:0] chosen = random[63] && near >= ACC_LOW && near <= ACC_HIGH ? near
                 : random[57:52] == 0 ? (random[0] ? ACC_HIGH : ACC_LOW) : anywhere;
-            wire signed [127:0] half = HALF_UP && n != 0 ? 128'sd1 <<< (n - 1) : 128'sd0;
-            wire signed [127:0] q = (((chosen + bias) * m + half) >>> n) + ZERO_POINT;
+            wire signed [127:0] v = (chosen + bias) * m;
+            wire signed [127:0] half = n != 0 ? 128'sd1 <<< (n - 1) : 128'sd0;
+            wire signed [127:0] down = v >>> n;
+            wire signed [127:0] rest = v - (down <<< n);
+            wire up = ROUNDING == "half_up" ? n != 0 && rest >= half
+                : ROUNDING == "half_even" ? rest > half || n != 0 && rest == half && down[0]
+                : ROUNDING == "toward_zero" ? v < 0 && rest != 0 : 0;
+            wire signed [127:0] q = down + $signed({1'b0, up}) + ZERO_POINT;
             wire signed [127:0] clamped = q < LOW ? LOW : q > HIGH ? HIGH : q;
             assign in[k*ACC +: ACC] = chosen[ACC-1:0];
             assign right[k*OUT +: OUT] = WRAP ? q[OUT-1:0] : clamped[OUT-1:0];
@@ -211,8 +219,9 @@ module bench_rescale #(
     endgenerate
     gw_rescale #(
         .LANES(LANES), .ACC(ACC), .BIAS(BIAS), .SUM(SUM), .M(M), .LIMB(LIMB), .NA(NA), .NM(NM), .LEVELS(LEVELS),
-        .STYLE(STYLE), .AMOUNT(AMOUNT), .STAGES(STAGES), .SHIFT_MIN(SHIFT_MIN), .SCALED(SCALED), .ROUND(ROUND), .OUT(OUT),
-        .LOW(LOW), .HIGH(HIGH), .WRAP(WRAP), .POSITIONS(POSITIONS), .ADDRESS(ADDRESS), .BLOCK(BLOCK), .FILE(FILE)
+        .STYLE(STYLE), .AMOUNT(AMOUNT), .STAGES(STAGES), .SHIFT_MIN(SHIFT_MIN), .SCALED(SCALED), .MODE(MODE), .ROUND(ROUND), .OUT(OUT),
+        .LOW(LOW), .HIGH(HIGH), .WRAP(WRAP), .POSITIONS(POSITIONS), .ADDRESS(ADDRESS), .ROWS(ROWS), .COLUMNS(COLUMNS),
+        .ROW(ROW), .BLOCK(BLOCK), .FILE(FILE)
     ) rescale (clk, rst, in_valid && !rst, in, out_valid, out);
     bench_late #(.WIDTH(LANES * OUT + 1), .CYCLES(LATENCY)) wait_ (clk, rst, {in_valid, right}, {late_valid, late}, known);
     always @(posedge clk)

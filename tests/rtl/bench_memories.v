@@ -42,9 +42,10 @@ module bench_memory #(
         end
 endmodule
 
-// FILE: word i is 37 i + 11.
+// FILE: word i is 37 i + 11; a row holds COLUMNS of them, ROWS words apart.
 module bench_rom #(
     parameter BLOCK = 1,
+    parameter ROWS = 64, COLUMNS = 1, ROW = 6,
     parameter FILE = ""
 ) (
     input wire clk, input wire rst, output reg done, output reg failed
@@ -55,7 +56,9 @@ module bench_rom #(
     wire [7:0] data, late;
     wire [31:0] word = 37 * random[5:0] + 11;
     wire known;
-    gw_rom #(.WIDTH(8), .DEPTH(64), .ADDRESS(6), .BLOCK(BLOCK), .FILE(FILE)) rom (clk, random[5:0], data);
+    gw_rom #(
+        .WIDTH(8), .ROWS(ROWS), .COLUMNS(COLUMNS), .ROW(ROW), .ADDRESS(6), .BLOCK(BLOCK), .FILE(FILE)
+    ) rom (clk, random[5:0], data);
     bench_late #(.WIDTH(8), .CYCLES(2)) wait_ (clk, rst, word[7:0], late, known);
     always @(posedge clk)
         if (rst) begin
@@ -96,7 +99,7 @@ module bench_gather #(
     bench_source #(.BITS(8), .SEED(4), .CHANCE(PUSH)) source (clk, rst, in_valid, in_ready, in_data, taken);
     gw_gather #(
         .WIDTH(8), .TOKENS_IN(TOKENS_IN), .TOKENS_OUT(TOKENS_OUT), .ADDRESS(ADDRESS), .POSITION(POSITION), .FILL(8'h5a),
-        .BLOCK(BLOCK), .ROM_BLOCK(0), .FILE(FILE)
+        .BLOCK(BLOCK), .ROWS(TOKENS_OUT), .COLUMNS(1), .ROW(POSITION), .ROM_BLOCK(0), .FILE(FILE)
     ) gather (clk, rst, in_valid, in_ready, in_data, may_start, start, made_valid, made);
     gw_credit #(.CREDITS(8), .TAKE(1), .COUNT(4)) credit (clk, rst, start, pop_valid && pop_ready, may_start);
     gw_fifo #(.WIDTH(8), .DEPTH(8), .ADDRESS(3)) fifo (

@@ -12,8 +12,8 @@ module bench_fifo #(
 ) (
     input wire clk, input wire rst, output wire done, output wire failed
 );
-    localparam LATENCY = BLOCK ? 2 : 1;
-    localparam CAPACITY = BLOCK ? DEPTH + 1 : DEPTH;
+    localparam LATENCY = BLOCK ? 3 : 1;
+    localparam CAPACITY = BLOCK ? DEPTH + 2 : DEPTH;
     localparam COUNT = 500;
     localparam HOLD = 8 * (DEPTH + 4);
     wire push_valid, push_ready, pop_valid, pop_ready, bad;

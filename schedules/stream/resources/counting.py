@@ -1,0 +1,500 @@
+"""What the modules of the library become, counted: registers one by one, logic as quantities a coefficient is fitted to.
+
+Every function adds the parts of one module. ``Parts.ff`` is a count of flip-flops that follows the text of the module, less
+what synthesis takes away: bits of a ROM that are constant or alike, registers that move into block memory. A quantity of
+logic (``adders``: bits of carry chains; ``chains``: their number; ``mux``: two-to-one multiplexers of a bit; ...) counts
+LUTs of an ideal mapping, so coefficients are near the ones of ``_PRIOR``.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from dataclasses import dataclass, field
+
+from gatewright.schedules.stream.devices import Fabric
+from gatewright.schedules.stream.hardware import Hardware, Loops
+from gatewright.schedules.stream.memories import Memory, memories_of
+from gatewright.schedules.stream.network import ForkNode, WidthNode
+from gatewright.schedules.stream.rescaling import Scaling, unsigned_bits
+from gatewright.schedules.stream.resources.contents import Columns, rom_columns
+from gatewright.schedules.stream.stages import Combine, Concat, Gather, Mac, Pool, Product, Table
+
+__all__ = ["Parts", "fork_parts", "stage_parts", "width_parts"]
+
+
+@dataclass
+class Parts:
+    """Flip-flops and block memories, and quantities of logic by name."""
+
+    fabric: Fabric
+    ff: int = 0
+    ebr: int = 0
+    logic: Counter[str] = field(default_factory=Counter)
+
+    def add(self, name: str, quantity: float, times: int = 1) -> None:
+        """``times`` times ``quantity`` of logic."""
+        if quantity > 0 and times > 0:
+            self.logic[name] += quantity * times  # type: ignore[assignment]
+
+    def chain(self, name: str, bits: int, times: int = 1) -> None:
+        """Carry chains of ``bits`` bits: a carry cell of an ECP5 has two."""
+        if bits <= 0 or times <= 0:
+            return
+        pairs = self.fabric.distributed
+        self.add(name, 2 * -(-bits // 2) if pairs else bits, times)
+        self.add("chains", 1, times)
+
+    def registers(self, bits: int) -> None:
+        """Flip-flops without logic of their own in front."""
+        self.ff += bits
+        self.add("plain", bits)
+
+
+def _clog2(value: int) -> int:
+    return max(1, (value - 1).bit_length())
+
+
+def stage_parts(made: Hardware) -> Parts:
+    """Of one stage."""
+    parts, stage = Parts(made.fabric), made.stage
+    memories = {memory.part: memory for memory in memories_of(made)}
+    columns = {part: rom_columns(made, part) for part, memory in memories.items() if not memory.writable}
+    for part, memory in memories.items():
+        if memory.block:
+            found = columns.get(part)
+            parts.ebr += found.blocks(made.fabric, memory) if found is not None else memory.blocks
+    match stage:
+        case Mac():
+            _window(parts, made, memories["ring"])
+            _mac(parts, made, stage, memories["weights"], columns["weights"])
+        case Pool():
+            _window(parts, made, memories["ring"])
+            _pool(parts, made, stage)
+        case Table():
+            _rom(parts, memories["table"], columns["table"], made.lanes)
+            parts.registers(2)
+        case Gather():
+            _gather(parts, made, stage, memories["frames"], memories["addresses"], columns["addresses"])
+        case Combine():
+            _combine(parts, made, stage)
+        case Product():
+            _product(parts, made, stage)
+        case Concat():
+            _interleave(parts, made, stage)
+    if made.scaling is not None:
+        _rescale(parts, made, made.scaling, memories["rescale"], columns["rescale"])
+    _credit(parts, made.fifo, made.burst)
+    _fifo(parts, made.lanes * stage.output.bits, made.fifo, made.fifo_block)
+    parts.add("stage", 1)
+    return parts
+
+
+def fork_parts(node: ForkNode, fabric: Fabric) -> Parts:
+    """Of a fork with its FIFOs."""
+    parts = Parts(fabric)
+    width = node.inputs[0].width
+    for depth, block in zip(node.depths, node.blocks, strict=True):
+        if block:
+            parts.ebr += fabric.blocks(width, 1 << (depth - 1).bit_length())
+        _fifo(parts, width, depth, block)
+    return parts
+
+
+def width_parts(node: WidthNode, fabric: Fabric) -> Parts:
+    """Of a width adapter."""
+    parts = Parts(fabric)
+    narrow, wide = sorted((node.inputs[0].width, node.outputs[0].width))
+    ratio = wide // narrow
+    count = unsigned_bits(ratio - 1)
+    parts.ff += count
+    parts.add("control", 2 * count + 2)
+    if node.inputs[0].width < node.outputs[0].width:
+        parts.ff += 1
+        parts.registers(wide)
+    else:
+        parts.add("select", narrow * (ratio - 1))
+    return parts
+
+
+# -- memories ----------------------------------------------------------------------------------------------------------
+
+
+def _rom(parts: Parts, memory: Memory, columns: Columns, copies: int = 1) -> int:
+    """A gw_rom; returns the bits of a word that are no constants."""
+    wide = columns.varying
+    if memory.block:
+        if memory.columns > 1:
+            parts.registers(2 * (_clog2(memory.depth) - (_clog2(memory.rows))))
+            parts.add("select", memory.width * (memory.columns - 1), copies)
+        parts.registers(_outside(parts.fabric, wide, memory.rows) * copies)
+        return wide if memory.columns == 1 else memory.width
+    unlike = columns.unlike
+    parts.ff += 2 * unlike * copies
+    parts.add("plain", unlike * copies)
+    depth = memory.depth
+    if depth <= 16:
+        parts.add("rom_small", unlike, copies)
+    else:
+        parts.add("rom_bits", unlike * depth / 16, copies)
+    return unlike
+
+
+def _outside(fabric: Fabric, width: int, rows: int) -> int:
+    """Flip-flops behind a block ROM that stay outside: on an ECP5 the half of a 36-bit word that leaves by the port without
+    a clock."""
+    if not fabric.distributed:
+        return width
+    if rows > 512 or width <= 18:
+        return 0
+    whole, rest = divmod(width, 36)
+    return 18 * (whole + (rest > 18))
+
+
+def _storage(parts: Parts, width: int, depth: int, asynchronous: bool) -> None:
+    """A small memory outside block memory: distributed, or flip-flops."""
+    if parts.fabric.distributed:
+        rows = -(-depth // 16)
+        parts.add("distributed", -(-width // 4) * rows)
+        parts.add("select", width * (rows - 1))
+        if not asynchronous:
+            parts.ff += width
+            parts.add("plain", width if rows == 1 else 0)
+        return
+    parts.registers(width * depth)
+    parts.add("enable", depth)
+    parts.add("select", width * (depth - 1))
+    if not asynchronous:
+        parts.ff += width
+
+
+def _fifo(parts: Parts, width: int, depth: int, block: bool) -> None:
+    address = _clog2(depth)
+    parts.ff += 2 * address + 2
+    parts.add("fifo_address", 2 * address)
+    parts.add("fifo", 1)
+    if block:
+        parts.ff += 2
+        parts.registers(width)
+    else:
+        _storage(parts, width, 1 << address, True)
+
+
+def _credit(parts: Parts, credits: int, take: int) -> None:
+    bits = unsigned_bits(credits)
+    parts.ff += bits + 1
+    parts.chain("credit", bits, 2)
+    parts.add("control", bits if take > 1 else 0)
+
+
+# -- readers -----------------------------------------------------------------------------------------------------------
+
+
+def _window(parts: Parts, made: Hardware, ring: Memory) -> None:
+    loops, window = made.loops, made.stage.window  # type: ignore[attr-defined]
+    assert isinstance(loops, Loops)
+    rows, columns = window.padded
+    word, address = ring.width, loops.ring.bit_length() - 1
+    space = unsigned_bits(loops.ring + max(loops.release))
+    windows = unsigned_bits(loops.ring // loops.words + 1)
+
+    mask, steps, counts = loops.ring - 1, loops.steps, loops.counts
+    # Synthesis does not see that a counter to one stands still; it drops those nobody asks.
+    rows_matter = (steps[6] ^ steps[7]) & mask or loops.release[1] != loops.release[2]
+    columns_matter = rows_matter or (steps[5] ^ steps[6]) & mask or loops.release[0] != loops.release[1]
+    used = [True] * 5 + [bool(columns_matter), bool(rows_matter)]
+    loop_bits = [count.bit_length() if wanted else 0 for count, wanted in zip(counts, used, strict=True)]
+    px, py = (columns + window.strides[1]).bit_length(), (rows + window.strides[0]).bit_length()
+    counters = [loops.words.bit_length(), px, py, *loop_bits]
+    hits_x, hits_y, pads = px, py, 2
+    stepping, releases = _unlike([step & mask for step in steps]), _unlike([0, *loops.release])
+    parts.ff += sum(counters) + hits_x + hits_y + pads
+    parts.ff += 2 * address + space + 1 + windows + 1 + 2
+    parts.ff += stepping + releases + 10
+    parts.add("plain", 6)
+    for bits in counters:
+        parts.chain("counter", bits if bits > 1 else 0)
+    parts.add("control", sum(counters) + 2 * (hits_x + hits_y))
+    parts.chain("counter", hits_x)
+    parts.chain("counter", hits_y)
+    for bits in (address, address, windows, space, space):
+        parts.chain("counter", bits)
+    parts.add("steps", stepping * max(1, sum(count > 1 for count in counts) - 1))
+    parts.add("steps", releases)
+    parts.add("pad", word)
+    parts.add("window", 1)
+    if ring.block:
+        if not parts.fabric.distributed:
+            parts.registers(word)
+    else:
+        _storage(parts, word, loops.ring, False)
+        parts.registers(word)
+
+
+def _unlike(values: list[int]) -> int:
+    """Bits of a register that takes one of ``values``: those that differ, and no two of them alike."""
+    found = set()
+    for bit in range(max(value.bit_length() for value in values)):
+        column = tuple(value >> bit & 1 for value in values)
+        if any(column):
+            found.add(column)
+    return len(found)
+
+
+# -- arithmetic --------------------------------------------------------------------------------------------------------
+
+
+def _tree(parts: Parts, leaves: int, width: int, times: int) -> None:
+    """A gw_adder_tree."""
+    bits = width
+    while leaves > 1:
+        pairs, single = leaves // 2, leaves % 2
+        parts.chain("tree", bits + 1, pairs * times)
+        parts.ff += (bits + 1) * pairs * times
+        parts.registers(bits * single * times)
+        leaves, bits = pairs + single, bits + 1
+
+
+def _multiplier(parts: Parts, a: int, signed: bool, b: int, style: str, times: int) -> None:
+    """A gw_multiplier in logic."""
+    if style == "ternary":
+        bits = a + (1 if signed else 2)
+        parts.ff += 2 * bits * times
+        parts.add("plain", bits, times)
+        parts.chain("ternary", a + 1, times)
+        parts.add("ternary_choice", bits, times)
+        return
+    rows, product = -(-b // 2), a + b
+    row = a + 2 if signed else a + 2
+    if style == "ccu2c":
+        parts.add("rows", 2 * ((a + 5) // 2), rows * times)
+        parts.add("chains", 1, rows * times)
+        parts.ff += (a + 3) * rows * times
+    else:
+        parts.add("rows", row, rows * times)
+        parts.add("row_gates", 2 * row, rows * times)
+        parts.ff += row * rows * times
+    parts.ff += product * times
+    for j in range(1, rows):
+        parts.chain("row_sum", product - 2 * j, times)
+
+
+def _mac(parts: Parts, made: Hardware, stage: Mac, memory: Memory, columns: Columns) -> None:
+    scaling = made.scaling
+    assert scaling is not None
+    pe, simd, x, w = made.fold.pe, made.fold.simd, stage.x.bits, stage.weight_bits
+    levels, address = (simd - 1).bit_length(), _clog2(memory.depth)
+    if memory.depth > 1:
+        parts.ff += address
+        parts.chain("counter", address)
+        parts.add("control", address)
+    _rom(parts, memory, columns)
+    parts.registers(3 * (2 + levels) if memory.depth > 1 else 2 + levels)
+    parts.ff += 1
+    soft = made.multipliers - made.hard_multipliers
+    _multiplier(parts, x, stage.x.signed, w, "ternary" if stage.ternary else parts.fabric.soft, soft)
+    _tree(parts, simd, x + w, pe)
+    acc = scaling.acc_bits
+    parts.ff += pe * acc
+    if made.loops is not None and made.loops.turn > 1:
+        parts.chain("accumulator", acc, pe)
+        parts.add("mux", acc, pe)
+    else:
+        parts.add("plain", acc, pe)
+    _serialize(parts, made, acc)
+
+
+def _serialize(parts: Parts, made: Hardware, width: int) -> None:
+    pe, lanes = made.fold.pe, made.lanes
+    if pe == lanes:
+        return
+    count = unsigned_bits(pe // lanes)
+    parts.ff += pe * width + count + 1
+    parts.add("mux", pe * width)
+    parts.add("control", 3 * count)
+
+
+def _pool(parts: Parts, made: Hardware, stage: Pool) -> None:
+    assert made.scaling is not None
+    acc, channels = made.scaling.acc_bits, made.fold.pe
+    parts.ff += 1 + acc * channels
+    if stage.maximum:
+        parts.chain("compare", stage.x.bits + 1, channels)
+        parts.add("plain", acc, channels)
+        parts.add("control", channels)
+    else:
+        parts.chain("accumulator", acc, channels)
+        parts.add("mux", acc, channels)
+    _serialize(parts, made, acc)
+
+
+def _combine(parts: Parts, made: Hardware, stage: Combine) -> None:
+    lanes, terms = made.lanes, made.terms
+    bits = stage.x.bits + (0 if stage.x.signed else 1)
+    widest = max(bits + term.shift for term in terms) + 1
+    levels = math.ceil(math.log2(len(terms)))
+    parts.registers(1 + levels)
+    # One lowest bit and one width for every term, the leaves of the tree.
+    nodes = []
+    for term in terms:
+        own = bits + 1 if term.negative else bits - (0 if stage.x.signed else 1)
+        parts.ff += own * lanes
+        if term.negative:
+            parts.chain("negate", own, lanes)
+        else:
+            parts.add("plain", own, lanes)
+        nodes.append((term.shift, bits + term.shift + int(term.negative)))
+    level = 0
+    while len(nodes) > 1:
+        above = []
+        for pair in zip(nodes[::2], nodes[1::2], strict=False):
+            level += 1 if not above else 0
+            low, high = min(n[0] for n in pair), min(widest + level, made.acc_bits)
+            parts.ff += (high - low) * lanes
+            parts.chain("tree", high - max(n[0] for n in pair), lanes)
+            parts.add("plain", max(n[0] for n in pair) - low, lanes)
+            above.append((low, high))
+        if len(nodes) % 2:
+            low, high = nodes[-1]
+            parts.registers((high - low) * lanes)
+            above.append((low, high))
+        nodes = above
+
+
+def _product(parts: Parts, made: Hardware, stage: Product) -> None:
+    bits = stage.x.bits + (0 if stage.x.signed else 1)
+    parts.registers(3)
+    for zero in stage.zero_points:
+        own = bits + 1 if zero else bits - (0 if stage.x.signed else 1)
+        parts.ff += own * made.lanes
+        if zero:
+            parts.chain("negate", own, made.lanes)
+        else:
+            parts.add("plain", own, made.lanes)
+    if made.product_style == "lut":
+        _multiplier(parts, bits + 1, True, bits + 1, "lut", made.lanes)
+
+
+def _interleave(parts: Parts, made: Hardware, stage: Concat) -> None:
+    bursts = [block // made.lanes for block in stage.blocks]
+    streams = len(bursts)
+    count = 0 if max(bursts) == 1 else unsigned_bits(max(bursts))
+    index = unsigned_bits(streams - 1)
+    parts.ff += count + index
+    parts.chain("counter", count)
+    parts.chain("counter", 32 if len(set(bursts)) > 1 else 0)
+    parts.add("control", 2 * count + 3 * index + 2 * streams)
+    parts.add("select", made.lanes * stage.x.bits * (streams - 1))
+
+
+def _gather(
+    parts: Parts, made: Hardware, stage: Gather, frames: Memory, addresses: Memory, columns: Columns
+) -> None:
+    tokens_in, tokens_out = stage.x.elements // made.lanes, addresses.depth
+    write, read = (0 if n == 1 else _clog2(n) for n in (tokens_in, tokens_out))
+    parts.ff += write + read + 4
+    parts.registers(2 + 4 + 2)
+    parts.chain("counter", write)
+    parts.chain("counter", read)
+    parts.add("control", write + read + 12)
+    _rom(parts, addresses, columns)
+    filled = bool((stage.source < 0).any())
+    parts.ff += int(filled) + frames.width
+    parts.add("mux" if filled else "plain", frames.width)
+    if not frames.block:
+        _storage(parts, frames.width, frames.depth, False)
+
+
+def _rescale(parts: Parts, made: Hardware, scaling: Scaling, memory: Memory, columns: Columns) -> None:
+    lanes, acc, total = made.lanes, scaling.acc_bits, scaling.sum_bits
+    if memory.depth > 1:
+        bits = _clog2(memory.depth)
+        parts.ff += bits
+        parts.chain("counter", bits)
+        parts.add("control", bits)
+    _rom(parts, memory, columns)
+    parts.registers(2 * lanes * acc + scaling.latency)
+    # Constant constants: the parts of an entry behind the bias that are kept for later.
+    kept = columns.kept
+    multiply = 2 + scaling.levels if scaling.multiplier_bits else 0
+    before = 0 if scaling.mode == "add" else 1
+    parts.registers((1 + before) * kept.later)
+    parts.registers(multiply * kept.amount)
+    if kept.bias or memory.depth > 1:
+        parts.ff += total * lanes
+        parts.chain("bias", total, lanes)
+    else:
+        parts.registers(total * lanes)
+    if scaling.mode != "add":
+        parts.ff += (total + 1) * lanes
+        parts.chain("bias", total, lanes)
+        parts.registers((multiply + scaling.stages) * lanes if scaling.mode == "toward_zero" else 0)
+    product, shifted = total + scaling.multiplier_bits, scaling.scaled_bits
+    if scaling.multiplier_bits:
+        _wide(parts, scaling, product, kept.multiplier > 0, lanes)
+    for stage in range(1, scaling.stages + 1):
+        bits = min(2, scaling.amount_bits - 2 * (stage - 1))
+        parts.ff += shifted * lanes
+        parts.add("shift", shifted * (1 if bits == 1 else 2), lanes)
+        parts.registers(max(0, scaling.amount_bits - 2 * stage) * lanes)
+    if scaling.mode == "toward_zero":
+        parts.ff += shifted * lanes
+        parts.chain("round", shifted, lanes)
+    elif scaling.multiplier_bits:
+        parts.ff += (shifted - 1) * lanes
+        parts.chain("round", shifted, lanes)
+    out = made.stage.output.bits
+    final = shifted - (1 if scaling.multiplier_bits and scaling.mode == "add" else 0)
+    parts.ff += min(out, final) * lanes
+    low, high = -(1 << final - 1), (1 << final - 1) - 1
+    if scaling.wrap or (scaling.low <= low and scaling.high >= high):
+        parts.add("plain", min(out, final), lanes)
+    else:
+        parts.add("clamp", min(out, final), lanes)
+        sides = int(scaling.low > low) + int(scaling.high < high)
+        parts.add("clamp_compare", final * sides, lanes)
+
+
+def _wide(parts: Parts, scaling: Scaling, product: int, varying: bool, lanes: int) -> None:
+    """A gw_wide_multiplier."""
+    na, nm, limb = scaling.limbs_a, scaling.limbs_m, scaling.limb
+    if scaling.style == "lut":
+        for i in range(na):
+            a = limb if i < na - 1 else scaling.sum_bits - limb * i
+            for j in range(nm):
+                m = min(limb, scaling.multiplier_bits - limb * j)
+                unseen = max(0, min(scaling.shift_min, limb if na * nm > 1 else product)) if i + j == 0 else 0
+                _limb(parts, a, m, varying, unseen, lanes)
+    if na * nm == 1:
+        return
+    # Sums of terms that lie ``limb`` bits apart: what is below SHIFT_MIN and touches no other term is not there.
+    terms = [((i + j) * limb, min(product, (i + j) * limb + 2 * limb + 1)) for i in range(na) for j in range(nm)]
+    while len(terms) > 1:
+        above = []
+        last = len(terms) <= 2
+        for first, second in zip(terms[::2], terms[1::2], strict=False):
+            low, high = min(first[0], second[0]), product
+            overlap = max(first[0], second[0])
+            seen = scaling.shift_min if last else max(0, min(scaling.shift_min, overlap))
+            parts.ff += max(0, high - max(low, seen)) * lanes
+            parts.chain("wide_sum", high - overlap, lanes)
+            parts.add("plain", max(0, overlap - max(low, seen)), lanes)
+            above.append((low, high))
+        if len(terms) % 2:
+            low, high = terms[-1]
+            parts.registers((high - low) * lanes)
+            above.append((low, high))
+        terms = above
+
+
+def _limb(parts: Parts, a: int, m: int, varying: bool, unseen: int, lanes: int) -> None:
+    """One product of limbs in logic; the lowest ``unseen`` bits of it are not there."""
+    rows = -(-m // 2)
+    parts.ff += ((a + 2) * rows + a + m - unseen) * lanes
+    if varying:
+        parts.add("rows", a + 2, rows * lanes)
+        parts.add("row_gates", 2 * a + 4, rows * lanes)
+    else:  # the rows are constant multiples
+        parts.add("constant_rows", a + 2, rows * lanes)
+    for j in range(1, rows):
+        parts.chain("row_sum", a + m - 2 * j, lanes)

@@ -1,0 +1,171 @@
+"""LatticeTarget: check, plan, estimate and build on hand-made graphs and on the digits network."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from gatewright.compiler.driver import Request, Silent, prepare
+from gatewright.compiler.errors import ConstraintError, ExitCode, UsageError
+from gatewright.compiler.integer.graph import IntegerGraph
+from gatewright.compiler.integer.layers import Input
+from gatewright.compiler.integer.reference import Reference
+from gatewright.compiler.model import QuantizedModel
+from gatewright.compiler.quantize.options import QuantizeOptions
+from gatewright.hls.lattice.simulation import Simulation
+from gatewright.targets.base import BuildPlan
+from gatewright.targets.lattice import LatticeTarget
+from gatewright.targets.lattice.options import LatticeOptions
+from tests.conftest import ROOT
+from tests.xilinx.graphs import mlp, model_of, residual_cnn
+
+DIGITS = ROOT / "examples" / "digits"
+
+
+def plan(graph: IntegerGraph, variant: str = "ulx3s-85f", **options: Any) -> BuildPlan:
+    return LatticeTarget.named(f"lattice:{variant}").plan(model_of(graph), options)
+
+
+def digits(profile: str, model: str = "digits_mlp") -> QuantizedModel:
+    options = QuantizeOptions(profile=profile)
+    request = Request(DIGITS / f"{model}.onnx", options=options, calibration=DIGITS / f"{model}_calib.npz")
+    return prepare(request, Silent()).model
+
+
+def test_plan_is_plain_deterministic_data() -> None:
+    first, second = plan(residual_cnn()), plan(residual_cnn())
+    assert first.digest() == second.digest()
+    assert json.loads(json.dumps(first.to_json())) == first.to_json()
+    assert plan(residual_cnn(8)).digest() != plan(residual_cnn(16)).digest()
+
+
+def test_the_plan_fits_and_a_larger_device_is_no_slower() -> None:
+    intervals = []
+    for variant in ("ecp5-25k", "ecp5-45k", "ecp5-85k"):
+        made = plan(residual_cnn(), variant)
+        assert all(made.settings["resources"][name] <= count for name, count in made.settings["available"].items())
+        intervals.append(made.settings["interval_cycles"])
+    assert intervals == sorted(intervals, reverse=True)
+
+
+def test_target_fps_takes_less_hardware() -> None:
+    fastest = plan(residual_cnn())
+    slow = plan(residual_cnn(), target_fps=1000.0, clock_mhz=50.0)
+    assert slow.settings["interval_cycles"] <= 50_000
+    assert slow.settings["resources"]["lut"] < fastest.settings["resources"]["lut"]
+
+
+def test_target_fps_beyond_the_device_is_a_constraint() -> None:
+    with pytest.raises(ConstraintError) as caught:
+        plan(residual_cnn(), target_fps=1e9)
+    assert caught.value.exit_code is ExitCode.CONSTRAINT
+
+
+def test_folds_by_layer() -> None:
+    made = plan(mlp())
+    layer = made.layers[0]["layer"]
+    fixed = plan(mlp(), pe={layer: 2}, simd={layer: 4})
+    assert (fixed.layers[0]["pe"], fixed.layers[0]["simd"]) == (2, 4)
+    with pytest.raises(UsageError, match="do not divide"):
+        plan(mlp(), pe={layer: 1009})
+    with pytest.raises(UsageError, match="no layer 'absent'"):
+        plan(mlp(), pe={"absent": 2})
+
+
+def test_options_are_checked_and_described() -> None:
+    with pytest.raises(UsageError, match="no such option"):
+        plan(mlp(), reuse_factor=2)
+    with pytest.raises(UsageError):
+        plan(mlp(), utilisation=1.5)
+    assert set(LatticeTarget.options()) == set(LatticeOptions.model_fields)
+
+
+def test_too_large_names_what_runs_out() -> None:
+    with pytest.raises(ConstraintError, match=r"needs \d+ .*; '.*' takes the most"):
+        plan(residual_cnn(256), "ice40-up5k")
+
+
+def test_findings() -> None:
+    target = LatticeTarget.named("lattice:lifcl-40")
+    assert [f.severity for f in target.check(model_of(mlp()))] == ["warning"]
+    graph = mlp()
+    batched = IntegerGraph([Input("x", (), _batch(graph.inputs[0]))], ["x"], graph.profile)
+    found = target.check(model_of(batched))
+    assert any(f.severity == "error" and "batch" in f.reason for f in found)
+
+
+def _batch(layer: Input) -> Any:
+    from dataclasses import replace
+
+    return replace(layer.output, shape=(2, *layer.output.shape[1:]))
+
+
+def test_unknown_boards_are_refused() -> None:
+    with pytest.raises(UsageError, match="GW0404"):
+        LatticeTarget.named("lattice:no-such-board")
+
+
+def test_listing_targets_imports_no_tool() -> None:
+    code = (
+        "import sys; from gatewright.targets.lattice import LatticeTarget; LatticeTarget.variants(); "
+        "print([m for m in ('tvm', 'hls4ml', 'pyosys', 'onnx') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("profile", ["fixed", "scaled"])
+def test_built_simulation_equals_the_reference_and_the_plan(profile: str, tmp_path: Path) -> None:
+    model = digits(profile, "digits_cnn")
+    target = LatticeTarget.named("lattice:ecp5-25k")
+    made = target.plan(model, {"bitstream": False, "clock_mhz": 50.0})
+    target.build(made, tmp_path)
+    assert json.loads((tmp_path / "build.json").read_text("utf-8"))["simulation"] == "built"
+    graph = model.integer
+    assert graph is not None
+    rng = np.random.default_rng(0)
+    x = {layer.name: rng.integers(layer.output.qmin, layer.output.qmax, (6, *layer.output.shape[1:]), endpoint=True)
+         .astype(layer.output.dtype) for layer in graph.inputs}  # fmt: skip
+    expected = Reference(graph).run(x)
+    library = target.load(tmp_path)
+    for found in (library.run(x), Simulation(tmp_path / "design").run(x, back_pressure=(0.4, 0.6), seed=7)):
+        for name, array in expected.items():
+            assert np.array_equal(found[name], array)
+    cycles = Simulation(tmp_path / "design").measure(x)
+    assert cycles.latency_cycles == made.settings["latency_cycles"]
+    assert cycles.interval_cycles == made.settings["interval_cycles"]
+    again = tmp_path / "again"
+    again.mkdir()
+    target.build(made, again)
+    files = sorted(p.relative_to(again) for p in again.rglob("*") if p.is_file() and p.suffix != ".log")
+    assert files and all((again / name).read_bytes() == (tmp_path / name).read_bytes() for name in files)
+
+
+@pytest.mark.slow
+def test_bitstream_and_what_was_measured(tmp_path: Path) -> None:
+    target = LatticeTarget.named("lattice:upduino")
+    made = target.plan(digits("fixed"), {"simulate": False, "target_fps": 5000.0, "self_test": True})
+    target.build(made, tmp_path)
+    status = json.loads((tmp_path / "build.json").read_text("utf-8"))
+    assert (tmp_path / status["bitstream"]).stat().st_size > 50_000
+    measured = target.measured(tmp_path)
+    assert measured["clock_mhz"] >= made.settings["clock_mhz"]
+    assert measured["dsp"] == made.settings["resources"]["dsp"]
+
+
+@pytest.mark.slow
+def test_a_clock_out_of_reach_ends_with_the_path_by_layer(tmp_path: Path) -> None:
+    target = LatticeTarget.named("lattice:ice40-up5k")
+    model = digits("fixed")
+    made = target.plan(model, {"simulate": False, "target_fps": 5000.0, "clock_mhz": 90.0, "seeds": 1})
+    with pytest.raises(ConstraintError, match=r"GW4210 .*90 MHz is missed.*longest path is ") as caught:
+        target.build(made, tmp_path)
+    layers = {row["stage"] for row in made.layers}
+    assert any(layer in caught.value.reason for layer in layers)
