@@ -56,27 +56,27 @@ from gatewright.schedules.stream.stages import (
 
 __all__ = ["lower"]
 
-_RESERVED = frozenset(
-    "always and assign automatic begin buf case cell config deassign default defparam design disable edge else end "
-    "endcase endconfig endfunction endgenerate endmodule endprimitive endspecify endtable endtask event for force "
-    "forever fork function generate genvar if initial inout input instance integer join large library localparam "
-    "module nand negedge nor not or output parameter posedge primitive pulldown pullup real reg release repeat signed "
-    "small specify strength strong table task time tran tri unsigned use vectored wait wand weak while wire wor xnor "
-    "xor clk rst network "
-    # and those of SystemVerilog, as which Verilator reads every file
-    "alias assert assume before bind bins binsof bit break byte chandle class clocking const constraint context continue "
-    "cover covergroup coverpoint cross dist do endclass endclocking endgroup endinterface endpackage endprogram "
-    "endproperty endsequence enum expect export extends extern final first_match foreach forkjoin iff ignore_bins "
-    "illegal_bins import inside int interface intersect join_any join_none local logic longint matches modport new null "
-    "package packed priority program property protected pure rand randc randcase randsequence ref return sequence "
-    "shortint shortreal solve static string struct super tagged this throughout timeprecision timeunit type typedef "
-    "union unique var virtual void wait_order wildcard with within checker endchecker eventually global implements "
-    "implies interconnect let nettype nexttime restrict s_always s_eventually s_nexttime s_until soft strong sync_accept_on "
-    "unique0 until untyped weak realtime scalared supply0 supply1 tri0 tri1 triand trior trireg wand vectored "
-    "defparam ifnone incdir include liblist noshowcancelled pulsestyle_onevent showcancelled specparam cmos nmos pmos "
-    "rcmos rnmos rpmos bufif0 bufif1 notif0 notif1 tranif0 tranif1 rtran rtranif0 rtranif1 highz0 highz1 pull0 pull1 "
-    "strong0 strong1 weak0 weak1 medium use uwire xnor".split()
-)
+_KEYWORDS = """
+alias always and assert assign assume automatic before begin bind bins binsof bit break buf bufif0 bufif1 byte case
+cell chandle checker class clk clocking cmos config const constraint context continue cover covergroup coverpoint
+cross deassign default defparam design disable dist do edge else end endcase endchecker endclass endclocking endconfig
+endfunction endgenerate endgroup endinterface endmodule endpackage endprimitive endprogram endproperty endsequence
+endspecify endtable endtask enum event eventually expect export extends extern final first_match for force foreach
+forever fork forkjoin function generate genvar global highz0 highz1 if iff ifnone ignore_bins illegal_bins implements
+implies import incdir include initial inout input inside instance int integer interconnect interface intersect join
+join_any join_none large let liblist library local localparam logic longint matches medium modport module nand negedge
+nettype network new nexttime nmos nor noshowcancelled not notif0 notif1 null or output package packed parameter pmos
+posedge primitive priority program property protected pull0 pull1 pulldown pullup pulsestyle_onevent pure rand randc
+randcase randsequence rcmos real realtime ref reg release repeat restrict return rnmos rpmos rst rtran rtranif0
+rtranif1 s_always s_eventually s_nexttime s_until scalared sequence shortint shortreal showcancelled signed small soft
+solve specify specparam static strength string strong strong0 strong1 struct super supply0 supply1 sync_accept_on
+table tagged task this throughout time timeprecision timeunit tran tranif0 tranif1 tri tri0 tri1 triand trior trireg
+type typedef union unique unique0 unsigned until untyped use uwire var vectored virtual void wait wait_order wand weak
+weak0 weak1 while wildcard wire with within wor xnor xor
+"""
+"""Of SystemVerilog, as which Verilator reads every file, and names the modules use themselves."""
+
+_RESERVED = frozenset(_KEYWORDS.split())
 _DERIVED = re.compile(r"_(valid|ready|data|fork|fifo|width)$|_(to|for)_")
 """What the network appends to the names of stages: no stage's own name may look like that."""
 
@@ -85,8 +85,8 @@ _DERIVED = re.compile(r"_(valid|ready|data|fork|fifo|width)$|_(to|for)_")
 class _Wire:
     """A tensor on its stream: ``index[p]`` is the logical row-major position of physical element p.
 
-    ``free``: the stream is an input whose order nobody has fixed when the wire was made; p is then the row-major position
-    in the input.
+    ``free``: the stream is an input whose order nobody has fixed when the wire was made; p is then the row-major
+    position in the input.
     """
 
     stream: str

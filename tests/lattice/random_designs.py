@@ -25,7 +25,7 @@ from gatewright.hls.ports import all_physical, logical
 from gatewright.schedules.stream.devices import FABRICS
 from gatewright.schedules.stream.hardware import Fold, legal_folds
 from gatewright.schedules.stream.network import Network, assemble, with_depths
-from gatewright.schedules.stream.stages import Design, Port, Stage
+from gatewright.schedules.stream.stages import Design, Port, Stage, Stream
 from gatewright.schedules.stream.timing import Timing, time_network
 from tests.strategies import random_graph, random_inputs
 
@@ -173,7 +173,7 @@ def _side_by_side(designs: Sequence[Design]) -> Design:
     """One design of all: every name with the number of its design in front."""
     inputs: list[Port] = []
     outputs: list[Port] = []
-    streams = {}
+    streams: dict[str, Stream] = {}
     stages: list[Stage] = []
     for i, design in enumerate(designs):
         at = f"c{i}_"

@@ -14,7 +14,9 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -58,7 +60,9 @@ def measured_design(recipe: str) -> Network:
     if kind.startswith("digits"):
         profile, cycles, *soft = seed.split("-")
         design = _digits(kind, profile)
-        folds = {stage.name: _fold(stage, int(cycles), FABRICS[fabric], -1 if not soft else 0) for stage in design.stages}
+        folds = {
+            stage.name: _fold(stage, int(cycles), FABRICS[fabric], -1 if not soft else 0) for stage in design.stages
+        }
     elif kind == "graph":
         cases = [random_case(int(seed) * 10 + i, max_bits=8) for i in range(2)]
         folds = {f"c{i}_{name}": fold for i, case in enumerate(cases) for name, fold in case.folds.items()}
@@ -102,7 +106,7 @@ class _Maker:
         self.weights = int(self.pick(8, 8, 8, 4, 6, 2))
         self.bits = int(self.pick(8, 8, 8, 4, 6))
 
-    def pick(self, *values: object) -> object:
+    def pick(self, *values: Any) -> Any:
         return values[self.rng.integers(len(values))]
 
     def number(self, *values: int) -> int:
@@ -352,7 +356,7 @@ class _Maker:
         if self.rng.random() < 0.35:
             sizes = [self.number(16, 32, 64), *(self.number(8, 16, 32, 64) for _ in range(3)), self.number(5, 10)]
             at = self.entering(1, sizes[0])
-            for inputs, outputs in zip(sizes, sizes[1:], strict=False):
+            for inputs, outputs in pairwise(sizes):
                 at = self.mac(at, Window(1, 1, inputs), outputs, 1)
             return
         side = (self.number(8, 12, 16, 20),) * 2

@@ -1,4 +1,4 @@
-"""Random graphs in hardware: the bytes of the golden reference, whatever the streams outside do, in the predicted cycles.
+"""Random graphs in hardware: the bytes of the golden reference, whatever the world outside does, in the right cycles.
 
 Some graphs side by side make one design, so that few builds cover much. ``GATEWRIGHT_FUZZ=200 pytest -m slow
 tests/lattice/test_fuzz.py`` runs so many more cases; ``GATEWRIGHT_FUZZ_SEED`` says where they start.
@@ -143,8 +143,8 @@ def test_more(tmp_path: Path, fabric: str, first: int) -> None:
 
 # -- names ---------------------------------------------------------------------------------------------------------
 
-HOSTILE = ("module", "inside", "logic", "final", "clk", "s0", "a", "a_fork", "a_data", "a_to_b_0", "b", "b_width", "ä ö",
-           "a/b", "a.b", "1", "gw_fifo", "stage_a", "network", "fifo")  # fmt: skip
+HOSTILE = ("module", "inside", "logic", "final", "clk", "s0", "a", "a_fork", "a_data", "a_to_b_0", "b", "b_width",
+           "ä ö", "a/b", "a.b", "1", "gw_fifo", "stage_a", "network", "fifo")  # fmt: skip
 
 
 def named(names: tuple[str, ...]) -> IntegerGraph:

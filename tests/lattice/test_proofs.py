@@ -357,9 +357,8 @@ def formula(graph: IntegerGraph) -> str:
             f"wire signed [31:0] y{o} = q{o} < {low} ? {low} : q{o} > {high} ? {high} : q{o};",
         ]
     bits = layer.output.bits
-    lines.append(
-        f"wire [{bits * outputs - 1}:0] result = {{{', '.join(f'y{o}[{bits - 1}:0]' for o in reversed(range(outputs)))}}};"
-    )
+    joined = ", ".join(f"y{o}[{bits - 1}:0]" for o in reversed(range(outputs)))
+    lines.append(f"wire [{bits * outputs - 1}:0] result = {{{joined}}};")
     return "\n    ".join(lines)
 
 

@@ -18,7 +18,7 @@ import pytest
 
 from gatewright.hls.lattice.memories import rescale_words
 from gatewright.hls.lattice.simulation.building import _verilator_root
-from gatewright.hls.lattice.verilog import _window_parameters
+from gatewright.hls.lattice.verilog.windows import window_parameters
 from gatewright.schedules.stream.devices import FABRICS
 from gatewright.schedules.stream.hardware import Fold, hardware
 from gatewright.schedules.stream.network import Channel
@@ -142,7 +142,7 @@ def window_bench(
     stage = Mac("m", ("x",), Stream(pixels, outputs, 8, False, 0, 255), "m", x, window, weight, groups, rescale)
     made = hardware(stage, fold, FABRICS[fabric])
     assert made.loops is not None
-    parameters = dict(_window_parameters(stage, made.loops, made, Channel("x", 1, 8, False, x.elements)))
+    parameters = dict(window_parameters(stage, made.loops, made, Channel("x", 1, 8, False, x.elements)))
     del parameters["WORD"], parameters["PAD"]
     group = 1 if stage.depthwise else window.channels // groups
     more = {"DILATION_Y": window.dilation[0], "DILATION_X": window.dilation[1], "GROUP": group}

@@ -1,9 +1,9 @@
 """Resources of a network: exact for multipliers and block memories, a fitted model for LUTs and flip-flops.
 
-LUTs are what nextpnr counts after packing: TRELLIS_COMB of an ECP5 (carry cells and distributed memory included),
-ICESTORM_LC of an iCE40 (where a flip-flop without logic in front takes a cell of its own). Both are of the module
-``network`` alone. The parts of a stage are counted in ``counting``, with what ROMs hold (``contents``); the coefficients
-were fitted to synthesized designs by ``tests/benchmarks/lattice_resources.py``.
+LUTs are what nextpnr counts: TRELLIS_COMB of an ECP5 (carry cells and distributed memory included), ICESTORM_LC of an
+iCE40 (where a flip-flop without logic in front takes a cell of its own). All of it is of the module ``network`` alone,
+without the board around it. The parts of a stage are counted in ``counting``, with what ROMs hold (``contents``);
+``tests/benchmarks/lattice_resources.py`` fits the coefficients to synthesized designs.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from weakref import WeakKeyDictionary
 
 from gatewright.schedules.stream.devices import Fabric
 from gatewright.schedules.stream.hardware import Fold, Hardware
-from gatewright.schedules.stream.network import ForkNode, Network, WidthNode
+from gatewright.schedules.stream.network import ForkNode, Network, StageNode, WidthNode
 from gatewright.schedules.stream.resources.counting import Parts, fork_parts, stage_parts, width_parts
 from gatewright.schedules.stream.stages import Stage
 
-__all__ = ["RESOURCES", "Resources", "network_resources", "stage_resources"]
+__all__ = ["RESOURCES", "Resources", "family_of", "network_resources", "stage_resources"]
 
 RESOURCES = ("lut", "ff", "dsp", "ebr")
 
@@ -78,11 +78,12 @@ def stage_resources(made: Hardware) -> Resources:
 def network_resources(network: Network) -> Resources:
     """Of all stages, forks and adapters."""
     total = Resources(lut=2)  # the constants 0 and 1
-    for node in network.stages:
-        total += stage_resources(node.hardware)
     for node in network.nodes:
-        if isinstance(node, ForkNode):
-            total += _priced(fork_parts(node, network.fabric))
-        if isinstance(node, WidthNode):
-            total += _priced(width_parts(node, network.fabric))
+        match node:
+            case StageNode():
+                total += stage_resources(node.hardware)
+            case ForkNode():
+                total += _priced(fork_parts(node, network.fabric))
+            case WidthNode():
+                total += _priced(width_parts(node, network.fabric))
     return total

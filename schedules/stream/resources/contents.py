@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +17,11 @@ from gatewright.schedules.stream.stages import Gather, Mac, Table
 __all__ = ["Columns", "Kept", "rom_columns"]
 
 Bits = npt.NDArray[np.uint8]
+
+_MANY = 2048
+"""Bits of a word in LUTs beyond which alike ones are not looked for: no device has room for such an array."""
+_NARROW: WeakKeyDictionary[Mac, npt.NDArray[np.signedinteger]] = WeakKeyDictionary()
+"""Weights in two bytes each."""
 
 
 @dataclass(frozen=True)
@@ -66,17 +72,17 @@ def rom_columns(made: Hardware, part: str) -> Columns:
         return Columns(*_both(first), Kept(*counted))
     if part == "weights":
         assert isinstance(stage, Mac)
-        rows = weight_rows(made)
-        if not memory.block:
-            return Columns(*_both(_rows(_bits(rows, stage.weight_bits), memory)))
-        return Columns(_varying_weights(rows, stage.weight_bits, memory), 0)
+        if memory.columns == 1 and (memory.block or memory.width > _MANY):
+            varying = _varying_weights(made, stage)
+            return Columns(varying, min(varying, 1 << min(memory.rows, 30)))
+        return Columns(*_both(_rows(_bits(weight_rows(made), stage.weight_bits), memory)))
     if part == "table":
         assert isinstance(stage, Table)
         return Columns(*_both(_bits(stage.table.reshape(-1, 1), memory.width)))
     assert isinstance(stage, Gather)
     address = memory.width - 1
-    first = stage.source.reshape(-1, made.lanes)[:, :1]
-    words = np.where(first < 0, 1 << address, first // made.lanes)
+    source = stage.source.reshape(-1, made.lanes)[:, :1]
+    words = np.where(source < 0, 1 << address, source // made.lanes)
     return Columns(*_both(_rows(_bits(words, memory.width), memory)))
 
 
@@ -121,8 +127,10 @@ def _both(bits: Bits) -> tuple[int, int]:
 def _unlike(bits: Bits) -> int:
     if not bits.shape[1]:
         return 0
-    packed = np.packbits(bits, axis=0).T
-    return len({row.tobytes() for row in np.ascontiguousarray(packed)})
+    if bits.shape[0] <= 63:
+        return len(np.unique((1 << np.arange(bits.shape[0])) @ bits.astype(np.int64)))
+    packed = np.ascontiguousarray(np.packbits(bits, axis=0).T)
+    return len({row.tobytes() for row in packed})
 
 
 def _count(bits: Bits, block: bool) -> int:
@@ -130,11 +138,23 @@ def _count(bits: Bits, block: bool) -> int:
     return moving.shape[1] if block else _unlike(moving)
 
 
-def _varying_weights(rows: npt.NDArray[np.int64], bits: int, memory: Memory) -> int:
-    """Bits of a row of weights that are no constants."""
-    if memory.columns > 1:
-        padded = np.zeros((memory.rows * memory.columns, rows.shape[1]), np.int64)
-        padded[: rows.shape[0]] = rows
-        rows = padded.reshape(memory.columns, memory.rows, -1).transpose(1, 0, 2).reshape(memory.rows, -1)
-    moving = np.bitwise_or.reduce(rows, axis=0) ^ np.bitwise_and.reduce(rows, axis=0)
-    return int(((moving[:, None] >> np.arange(bits)) & 1).sum())
+def _varying_weights(made: Hardware, stage: Mac) -> int:
+    """Bits of a word of weights that are no constants."""
+    if stage not in _NARROW:
+        _NARROW[stage] = stage.weight.astype(np.int16 if stage.weight_bits <= 16 else np.int64)
+    weight, fold = _NARROW[stage], made.fold
+    o, per_group, kh, kw = weight.shape
+    if stage.depthwise:
+        parts, axes = weight.reshape(o // fold.pe, fold.pe, kh * kw), (0, 2)
+    else:
+        parts = weight.reshape(o // fold.pe, fold.pe, per_group // fold.simd, fold.simd, kh * kw)
+        axes = (0, 2, 4)  # type: ignore[assignment]
+
+    def counted(some: npt.NDArray[np.signedinteger]) -> int:
+        moving = np.bitwise_or.reduce(some, axis=axes) ^ np.bitwise_and.reduce(some, axis=axes)
+        return int(((moving.ravel()[:, None] >> np.arange(stage.weight_bits)) & 1).sum())
+
+    # A few reads show most often that every bit moves.
+    few = parts[:6, :, :6]
+    most = fold.pe * fold.simd * stage.weight_bits
+    return most if few.size < parts.size and counted(few) == most else counted(parts)

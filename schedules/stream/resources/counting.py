@@ -1,9 +1,10 @@
-"""What the modules of the library become, counted: registers one by one, logic as quantities a coefficient is fitted to.
+"""What the modules of the library become: registers counted one by one, logic as quantities that have coefficients.
 
-Every function adds the parts of one module. ``Parts.ff`` is a count of flip-flops that follows the text of the module, less
-what synthesis takes away: bits of a ROM that are constant or alike, registers that move into block memory. A quantity of
-logic (``adders``: bits of carry chains; ``chains``: their number; ``mux``: two-to-one multiplexers of a bit; ...) counts
-LUTs of an ideal mapping, so coefficients are near the ones of ``_PRIOR``.
+Every function adds the parts of one module. ``Parts.ff`` is a count of flip-flops that follows the text of the module,
+less what synthesis takes away: bits of a ROM that are constant or alike, registers that move into block memory. A
+quantity of logic (``tree``, ``bias``, ...: bits of carry chains; ``chains``: how many there are; ``mux``: two-to-one
+multiplexers of a bit; ``plain``: registers with no logic in front) counts the LUTs of an ideal mapping, so that
+coefficients lie near 1.
 """
 
 from __future__ import annotations
@@ -141,8 +142,10 @@ def _rom(parts: Parts, memory: Memory, columns: Columns, copies: int = 1) -> int
 
 
 def _outside(fabric: Fabric, width: int, rows: int) -> int:
-    """Flip-flops behind a block ROM that stay outside: on an ECP5 the half of a 36-bit word that leaves by the port without
-    a clock."""
+    """Flip-flops behind a block ROM that stay outside.
+
+    On an ECP5 that is the half of a 36-bit word that leaves by the port without a clock.
+    """
     if not fabric.distributed:
         return width
     if rows > 512 or width <= 18:
@@ -265,7 +268,7 @@ def _multiplier(parts: Parts, a: int, signed: bool, b: int, style: str, times: i
         parts.add("ternary_choice", bits, times)
         return
     rows, product = -(-b // 2), a + b
-    row = a + 2 if signed else a + 2
+    row = a + 2
     if style == "ccu2c":
         parts.add("rows", 2 * ((a + 5) // 2), rows * times)
         parts.add("chains", 1, rows * times)
@@ -337,7 +340,7 @@ def _combine(parts: Parts, made: Hardware, stage: Combine) -> None:
     # One lowest bit and one width for every term, the leaves of the tree.
     nodes = []
     for term in terms:
-        own = bits + 1 if term.negative else bits - (0 if stage.x.signed else 1)
+        own = widest - term.shift if term.negative else bits - (0 if stage.x.signed else 1)
         parts.ff += own * lanes
         if term.negative:
             parts.chain("negate", own, lanes)
@@ -346,7 +349,7 @@ def _combine(parts: Parts, made: Hardware, stage: Combine) -> None:
         nodes.append((term.shift, bits + term.shift + int(term.negative)))
     level = 0
     while len(nodes) > 1:
-        above = []
+        above: list[tuple[int, int]] = []
         for pair in zip(nodes[::2], nodes[1::2], strict=False):
             level += 1 if not above else 0
             low, high = min(n[0] for n in pair), min(widest + level, made.acc_bits)
@@ -387,9 +390,7 @@ def _interleave(parts: Parts, made: Hardware, stage: Concat) -> None:
     parts.add("select", made.lanes * stage.x.bits * (streams - 1))
 
 
-def _gather(
-    parts: Parts, made: Hardware, stage: Gather, frames: Memory, addresses: Memory, columns: Columns
-) -> None:
+def _gather(parts: Parts, made: Hardware, stage: Gather, frames: Memory, addresses: Memory, columns: Columns) -> None:
     tokens_in, tokens_out = stage.x.elements // made.lanes, addresses.depth
     write, read = (0 if n == 1 else _clog2(n) for n in (tokens_in, tokens_out))
     parts.ff += write + read + 4

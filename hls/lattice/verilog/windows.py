@@ -1,0 +1,118 @@
+"""Stages that read windows: convolutions, matrix products, pools."""
+
+from __future__ import annotations
+
+from gatewright.hls.lattice.memories import pack, weight_words
+from gatewright.hls.lattice.verilog.rescaling import rescale, rom_of
+from gatewright.hls.lattice.verilog.sources import Sources
+from gatewright.hls.lattice.verilog.text import Parameters, clog2, instance, quoted
+from gatewright.schedules.stream.hardware import Hardware, Loops
+from gatewright.schedules.stream.memories import ring_style
+from gatewright.schedules.stream.network import Channel, StageNode
+from gatewright.schedules.stream.rescaling import unsigned_bits
+from gatewright.schedules.stream.stages import Mac, Pool
+
+__all__ = ["window_body", "window_parameters"]
+
+
+def window_body(node: StageNode, sources: Sources) -> list[str]:
+    """Inside of a stage that reads windows: ring and reader, arithmetic, rescale."""
+    hardware, channel = node.hardware, node.inputs[0]
+    stage, loops, scaling = hardware.stage, hardware.loops, hardware.scaling
+    assert isinstance(stage, Mac | Pool) and loops is not None and scaling is not None
+    sources.library.add("gw_window")
+    return [
+        "    wire may_start, start;",
+        "    wire read_valid, read_restart, word_valid, word_first, word_last;",
+        f"    wire [{channel.width - 1}:0] word;",
+        "    wire sum_valid, made_valid;",
+        f"    wire [{hardware.lanes * scaling.acc_bits - 1}:0] sum;",
+        f"    wire [{node.outputs[0].width - 1}:0] made;",
+        instance(
+            "gw_window", "window", window_parameters(stage, loops, hardware, channel),
+            [
+                ("clk", "clk"), ("rst", "rst"), ("in_valid", "in0_valid"), ("in_ready", "in0_ready"),
+                ("in_data", "in0_data"), ("turn_ready", "may_start"), ("turn_start", "start"),
+                ("read_valid", "read_valid"), ("read_restart", "read_restart"), ("word_valid", "word_valid"),
+                ("word_first", "word_first"), ("word_last", "word_last"), ("word", "word"),
+            ],
+        ),
+        _mac(node, stage, sources) if isinstance(stage, Mac) else _pool(node, stage, sources),
+        rescale(node, sources),
+    ]  # fmt: skip
+
+
+def window_parameters(stage: Mac | Pool, loops: Loops, hardware: Hardware, channel: Channel) -> Parameters:
+    """Parameters of gw_window."""
+    window = stage.window
+    rows, columns = window.padded
+    address = loops.ring.bit_length() - 1
+    mask = loops.ring - 1
+    parameters: dict[str, int | str] = {
+        "WORD": channel.width,
+        "ADDRESS": address,
+        "BLOCK": ring_style(hardware.fabric, channel.width, loops.ring),
+        "PAD": f"{channel.width}'h{pack([window.pad] * channel.lanes, channel.bits):x}",
+        "CW": loops.words,
+        "TOP": window.padding[0],
+        "LEFT": window.padding[1],
+        "HEIGHT": window.height,
+        "WIDTH": window.width,
+        "PADDED_HEIGHT": rows,
+        "PADDED_WIDTH": columns,
+        "SPAN_Y": window.span[0],
+        "SPAN_X": window.span[1],
+        "STRIDE_Y": window.strides[0],
+        "STRIDE_X": window.strides[1],
+    }
+    parameters |= {f"N{i}": count for i, count in enumerate(loops.counts)}
+    parameters |= {f"STEP{i}": f"{address}'d{step & mask}" for i, step in enumerate(loops.steps)}
+    parameters |= {
+        "RELEASE_X": loops.release[0],
+        "RELEASE_Y": loops.release[1],
+        "RELEASE_FRAME": loops.release[2],
+        "SPACE": unsigned_bits(loops.ring + max(loops.release)),
+        "WINDOWS": unsigned_bits(loops.ring // loops.words + 1),
+    }
+    return parameters
+
+
+def _mac(node: StageNode, stage: Mac, sources: Sources) -> str:
+    hardware, scaling = node.hardware, node.hardware.scaling
+    assert scaling is not None
+    sources.library.add("gw_mac")
+    memory, rom = rom_of(node, sources, "weights", weight_words(hardware))
+    other = "ternary" if stage.ternary else hardware.fabric.soft
+    parameters: dict[str, int | str] = {
+        "PE": hardware.fold.pe, "SIMD": hardware.fold.simd, "DEPTHWISE": int(stage.depthwise), "LANES": hardware.lanes,
+        "X": stage.x.bits, "X_SIGNED": int(stage.x.signed), "W": stage.weight_bits, "ACC": scaling.acc_bits,
+        "LEVELS": (hardware.fold.simd - 1).bit_length(), "DIRECT": hardware.hard_multipliers,
+        "PAIRED": int(hardware.products_each == 2),
+        "STYLE": quoted(hardware.fabric.style), "OTHER": quoted(other), "READS": memory.depth,
+        "ADDRESS": clog2(memory.depth), **rom, "COUNT": unsigned_bits(hardware.burst),
+    }  # fmt: skip
+    return instance(
+        "gw_mac", "mac", parameters,
+        [
+            ("clk", "clk"), ("rst", "rst"), ("read_valid", "read_valid"), ("read_restart", "read_restart"),
+            ("word_valid", "word_valid"), ("word_first", "word_first"), ("word_last", "word_last"), ("word", "word"),
+            ("out_valid", "sum_valid"), ("out", "sum"),
+        ],
+    )  # fmt: skip
+
+
+def _pool(node: StageNode, stage: Pool, sources: Sources) -> str:
+    hardware, scaling = node.hardware, node.hardware.scaling
+    assert scaling is not None
+    sources.library.add("gw_pool")
+    return instance(
+        "gw_pool", "pool",
+        {
+            "MAXIMUM": int(stage.maximum), "CHANNELS": hardware.fold.pe, "LANES": hardware.lanes, "X": stage.x.bits,
+            "X_SIGNED": int(stage.x.signed), "ACC": scaling.acc_bits, "COUNT": unsigned_bits(hardware.burst),
+        },
+        [
+            ("clk", "clk"), ("rst", "rst"), ("word_valid", "word_valid"), ("word_first", "word_first"),
+            ("word_last", "word_last"), ("word", "word"), ("out_valid", "sum_valid"), ("out", "sum"),
+        ],
+    )  # fmt: skip
