@@ -14,6 +14,7 @@ from gatewright.schedules.stream.stages import Port
 
 __all__ = ["write"]
 
+
 def write(network: Network, directory: Path, extra: Mapping[str, Any] | None = None) -> None:
     """Write ``rtl/`` and ``design.json`` into ``directory``.
 

@@ -22,7 +22,7 @@ from gatewright.targets.lattice.options import LatticeOptions
 __all__ = ["fabric_of", "make_plan", "network_of"]
 
 _NAMES = {"lut": "LUTs", "ff": "flip-flops", "dsp": "multipliers", "ebr": "block memories (EBR)"}
-_BORDER = Resources(lut=400, ff=400, ebr=1)
+_BORDER = Resources(lut=370, ff=220, ebr=1)
 """What the serial link and reset around a network take."""
 
 
@@ -151,5 +151,3 @@ def _too_large(error: DoesNotFit, design: Design, site: Site, options: LatticeOp
         "choose a larger device", "quantize to fewer bits, or prune the layer",
         *(("set lattice.utilisation=0.95",) if error.resource in ("lut", "ff") else ()),
     )  # fmt: skip
-
-

@@ -209,17 +209,14 @@ def _window(parts: Parts, made: Hardware, ring: Memory) -> None:
     loop_bits = [count.bit_length() if wanted else 0 for count, wanted in zip(counts, used, strict=True)]
     px, py = (columns + window.strides[1]).bit_length(), (rows + window.strides[0]).bit_length()
     counters = [loops.words.bit_length(), px, py, *loop_bits]
-    hits_x, hits_y, pads = px, py, 2
     stepping, releases = _unlike([step & mask for step in steps]), _unlike([0, *loops.release])
-    parts.ff += sum(counters) + hits_x + hits_y + pads
-    parts.ff += 2 * address + space + 1 + windows + 1 + 2
-    parts.ff += stepping + releases + 10
+    parts.ff += sum(counters) + px + py + 2 * address + space + windows + stepping + releases + 16
     parts.add("plain", 6)
     for bits in counters:
         parts.chain("counter", bits if bits > 1 else 0)
-    parts.add("control", sum(counters) + 2 * (hits_x + hits_y))
-    parts.chain("counter", hits_x)
-    parts.chain("counter", hits_y)
+    parts.add("control", sum(counters) + 2 * (px + py))
+    parts.chain("counter", px)
+    parts.chain("counter", py)
     for bits in (address, address, windows, space, space):
         parts.chain("counter", bits)
     parts.add("steps", stepping * max(1, sum(count > 1 for count in counts) - 1))

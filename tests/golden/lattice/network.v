@@ -52,7 +52,7 @@ module stage_conv2d_0 (
         .clk(clk), .rst(rst), .start(start), .give(out_valid && out_ready), .ready(may_start)
     );
     gw_fifo #(
-        .WIDTH(4), .DEPTH(5), .ADDRESS(3)
+        .WIDTH(4), .DEPTH(5), .ADDRESS(3), .REGISTERS(1)
     ) fifo (
         .clk(clk), .rst(rst), .push_valid(made_valid), .push_ready(), .push_data(made), .pop_valid(out_valid),
         .pop_ready(out_ready), .pop_data(out_data)
@@ -109,7 +109,7 @@ module stage_max_pool2d_1 (
         .clk(clk), .rst(rst), .start(start), .give(out_valid && out_ready), .ready(may_start)
     );
     gw_fifo #(
-        .WIDTH(4), .DEPTH(7), .ADDRESS(3)
+        .WIDTH(4), .DEPTH(7), .ADDRESS(3), .REGISTERS(1)
     ) fifo (
         .clk(clk), .rst(rst), .push_valid(made_valid), .push_ready(), .push_data(made), .pop_valid(out_valid),
         .pop_ready(out_ready), .pop_data(out_data)
@@ -171,7 +171,7 @@ module stage_add_2 (
         .clk(clk), .rst(rst), .start(start), .give(out_valid && out_ready), .ready(may_start)
     );
     gw_fifo #(
-        .WIDTH(8), .DEPTH(15), .ADDRESS(4)
+        .WIDTH(8), .DEPTH(15), .ADDRESS(4), .REGISTERS(1)
     ) fifo (
         .clk(clk), .rst(rst), .push_valid(made_valid), .push_ready(), .push_data(made), .pop_valid(out_valid),
         .pop_ready(out_ready), .pop_data(out_data)
@@ -224,21 +224,21 @@ module network (
         .out_valid(input_0_fork_valid), .out_ready(input_0_fork_ready), .out_data(input_0_fork_data)
     );
     gw_fifo #(
-        .WIDTH(8), .DEPTH(4), .ADDRESS(2)
+        .WIDTH(8), .DEPTH(4), .ADDRESS(2), .REGISTERS(1)
     ) input_0_to_conv2d_0_0_fifo (
         .clk(clk), .rst(rst), .push_valid(input_0_fork_valid[0]), .push_ready(input_0_fork_ready[0]),
         .push_data(input_0_fork_data), .pop_valid(input_0_to_conv2d_0_0_valid),
         .pop_ready(input_0_to_conv2d_0_0_ready), .pop_data(input_0_to_conv2d_0_0_data)
     );
     gw_fifo #(
-        .WIDTH(8), .DEPTH(2), .ADDRESS(1)
+        .WIDTH(8), .DEPTH(2), .ADDRESS(1), .REGISTERS(1)
     ) input_0_to_add_2_0_fifo (
         .clk(clk), .rst(rst), .push_valid(input_0_fork_valid[1]), .push_ready(input_0_fork_ready[1]),
         .push_data(input_0_fork_data), .pop_valid(input_0_to_add_2_0_valid),
         .pop_ready(input_0_to_add_2_0_ready), .pop_data(input_0_to_add_2_0_data)
     );
     gw_fifo #(
-        .WIDTH(8), .DEPTH(2), .ADDRESS(1)
+        .WIDTH(8), .DEPTH(2), .ADDRESS(1), .REGISTERS(1)
     ) input_0_to_add_2_1_fifo (
         .clk(clk), .rst(rst), .push_valid(input_0_fork_valid[2]), .push_ready(input_0_fork_ready[2]),
         .push_data(input_0_fork_data), .pop_valid(input_0_to_add_2_1_valid),
@@ -258,14 +258,14 @@ module network (
         .out_valid(conv2d_0_fork_valid), .out_ready(conv2d_0_fork_ready), .out_data(conv2d_0_fork_data)
     );
     gw_fifo #(
-        .WIDTH(4), .DEPTH(4), .ADDRESS(2)
+        .WIDTH(4), .DEPTH(4), .ADDRESS(2), .REGISTERS(1)
     ) conv2d_0_to_max_pool2d_1_0_fifo (
         .clk(clk), .rst(rst), .push_valid(conv2d_0_fork_valid[0]), .push_ready(conv2d_0_fork_ready[0]),
         .push_data(conv2d_0_fork_data), .pop_valid(conv2d_0_to_max_pool2d_1_0_valid),
         .pop_ready(conv2d_0_to_max_pool2d_1_0_ready), .pop_data(conv2d_0_to_max_pool2d_1_0_data)
     );
     gw_fifo #(
-        .WIDTH(4), .DEPTH(2), .ADDRESS(1)
+        .WIDTH(4), .DEPTH(2), .ADDRESS(1), .REGISTERS(1)
     ) conv2d_0_to_m0_fifo (
         .clk(clk), .rst(rst), .push_valid(conv2d_0_fork_valid[1]), .push_ready(conv2d_0_fork_ready[1]),
         .push_data(conv2d_0_fork_data), .pop_valid(conv2d_0_to_m0_valid), .pop_ready(conv2d_0_to_m0_ready),
