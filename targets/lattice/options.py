@@ -22,7 +22,7 @@ class LatticeOptions(BaseModel):
         target_fps: inferences per second to reach with as little hardware as possible; without it: as many as fit.
         pe: results a layer computes at once, by layer name; the others are planned.
         simd: inputs a convolution or matrix product multiplies at once, by layer name.
-        utilisation: share of the device's LUTs and flip-flops the plan may take.
+        utilisation: share of the device's LUTs and flip-flops the plan may take; auto: 70 %, more where nothing fits.
         bitstream: run yosys and nextpnr; auto builds a bitstream where the open tools can.
         simulate: compile the RTL simulation; auto does, and warns where a compiler or Verilator is missing.
         self_test: build the self-test image instead of the serial link: it checks built-in vectors and lights LEDs.
@@ -38,7 +38,7 @@ class LatticeOptions(BaseModel):
     target_fps: Annotated[float, Field(gt=0)] | None = None
     pe: dict[str, _Fold] = Field(default_factory=dict)
     simd: dict[str, _Fold] = Field(default_factory=dict)
-    utilisation: Annotated[float, Field(gt=0, le=1)] = 0.7
+    utilisation: Annotated[float, Field(gt=0, le=1)] | Literal["auto"] = "auto"
     bitstream: bool | Literal["auto"] = "auto"
     simulate: bool | Literal["auto"] = "auto"
     self_test: bool = False

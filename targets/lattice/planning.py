@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -11,7 +11,7 @@ from gatewright.compiler.model import QuantizedModel
 from gatewright.hls.lattice.database import Device, Site
 from gatewright.hls.lattice.lowering import lower
 from gatewright.schedules.stream.devices import FABRICS, Fabric
-from gatewright.schedules.stream.folding import DoesNotFit, fold_design
+from gatewright.schedules.stream.folding import DoesNotFit, Folded, fold_design
 from gatewright.schedules.stream.hardware import Fold, hardware, legal_folds
 from gatewright.schedules.stream.network import Network, StageNode, assemble, with_depths
 from gatewright.schedules.stream.resources import Resources, stage_resources
@@ -22,6 +22,8 @@ from gatewright.targets.lattice.options import LatticeOptions
 __all__ = ["fabric_of", "make_plan", "network_of"]
 
 _NAMES = {"lut": "LUTs", "ff": "flip-flops", "dsp": "multipliers", "ebr": "block memories (EBR)"}
+_SHARES = (0.7, 0.8, 0.9)
+"""Shares of LUTs and flip-flops to try in order: routing wants the rest."""
 _BORDER = Resources(lut=370, ff=220, ebr=1)
 """What the serial link and reset around a network take."""
 
@@ -49,15 +51,12 @@ def make_plan(target: str, model: QuantizedModel, site: Site, options: LatticeOp
     design, fabric, device = lower(graph), fabric_of(site.device), site.device
     clock_mhz = options.clock_mhz or site.clock_mhz
     fixed = _fixed(design, fabric, options)
-    share, counts = options.utilisation, device.resources
-    available = Resources(
-        int(counts.lut * share) - _BORDER.lut, int(counts.ff * share) - _BORDER.ff, counts.dsp, counts.ebr - _BORDER.ebr
-    )
     wanted = None if options.target_fps is None else int(clock_mhz * 1e6 / options.target_fps)
+    shares = _SHARES if options.utilisation == "auto" else (options.utilisation,)
     try:
-        folded = fold_design(design, fabric, available, fixed=fixed, target_interval=wanted)
+        folded = _first_that_fits(design, fabric, device, shares, fixed, wanted)
     except DoesNotFit as error:
-        raise _too_large(error, design, site, options) from None
+        raise _too_large(error, design, site, shares[-1], options) from None
     if wanted is not None and folded.timing.interval_cycles > wanted:
         slowest = max(folded.network.stages, key=lambda node: node.hardware.work_cycles)
         raise ConstraintError(
@@ -75,13 +74,40 @@ def make_plan(target: str, model: QuantizedModel, site: Site, options: LatticeOp
         "interval_cycles": folded.timing.interval_cycles,
         "latency_cycles": folded.timing.latency_cycles,
         "resources": asdict(folded.resources + _BORDER),
-        "available": {name: getattr(counts, name) for name in _NAMES},
+        "available": {name: getattr(device.resources, name) for name in _NAMES},
         "profile": graph.profile,
         "fifo_depths": {fork.name: list(fork.depths) for fork in folded.network.forks},
         "bitstream": device.bitstream if options.bitstream == "auto" else options.bitstream,
     }
     rows = tuple(_row(node) for node in folded.network.stages)
     return BuildPlan(target, graph.digest(), options.model_dump(mode="json"), rows, settings, model)
+
+
+def _first_that_fits(
+    design: Design,
+    fabric: Fabric,
+    device: Device,
+    shares: Sequence[float],
+    fixed: Mapping[str, Fold],
+    wanted: int | None,
+) -> Folded:
+    """The folding in the first share of the device something fits into.
+
+    Raises:
+        DoesNotFit: nothing fits the last one.
+    """
+    counts, failure = device.resources, None
+    for share in shares:
+        available = Resources(
+            int(counts.lut * share) - _BORDER.lut, int(counts.ff * share) - _BORDER.ff, counts.dsp,
+            counts.ebr - _BORDER.ebr,
+        )  # fmt: skip
+        try:
+            return fold_design(design, fabric, available, fixed=fixed, target_interval=wanted)
+        except DoesNotFit as error:
+            failure = error
+    assert failure is not None  # there is a share
+    raise failure
 
 
 def network_of(plan: BuildPlan) -> Network:
@@ -139,11 +165,11 @@ def _fixed(design: Design, fabric: Fabric, options: LatticeOptions) -> dict[str,
     return fixed
 
 
-def _too_large(error: DoesNotFit, design: Design, site: Site, options: LatticeOptions) -> ConstraintError:
+def _too_large(error: DoesNotFit, design: Design, site: Site, share: float, options: LatticeOptions) -> ConstraintError:
     layer = design[error.stage].layer
     asked = options.target_fps is not None or bool(options.pe) or bool(options.simd)
     folded = "with the folding asked for" if asked else "folded as far as it goes"
-    limit = f"{options.utilisation:.0%} of its" if error.resource in ("lut", "ff") else "its"
+    limit = f"{share:.0%} of its" if error.resource in ("lut", "ff") else "its"
     return ConstraintError(
         "GW4217", site.name,
         f"{folded} the design needs {error.needed} {_NAMES[error.resource]}, {site.device.title} leaves "

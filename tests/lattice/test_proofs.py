@@ -317,7 +317,7 @@ def test_a_fork_that_does_not_wait(tmp_path: Path) -> None:
 # -- requantization and a whole layer ----------------------------------------------------------------------------------
 
 
-def small_layer(profile: Profile, features: int = 4, neurons: int = 2) -> IntegerGraph:
+def small_layer(profile: Profile, features: int = 3, neurons: int = 2) -> IntegerGraph:
     """A dense layer of 3-bit weights; zero points, a clamp, different factors or powers of two."""
     rng = np.random.default_rng(3)
     scaled = profile == "scaled"
@@ -409,7 +409,7 @@ endmodule
     return modules + sources.text + claims, latency + 2
 
 
-LAYERS = [("fixed", "ecp5", Fold(2, 4, 0)), ("scaled", "ice40", Fold(2, 4, 0)), ("scaled", "ecp5", Fold(2, 2, 0))]
+LAYERS = [("fixed", "ecp5", Fold(2, 3, 0)), ("scaled", "ice40", Fold(2, 3, 0)), ("scaled", "ecp5", Fold(2, 1, 0))]
 
 
 @pytest.mark.parametrize(("profile", "fabric", "fold"), LAYERS)
@@ -428,6 +428,6 @@ def test_a_layer_with_a_wrong_number(tmp_path: Path, what: str) -> None:
     changed = getattr(layer, what).copy()
     changed.flat[1] += 1
     wrong = verify(IntegerGraph([right["x"], replace(layer, **{what: changed})], ["neurons"], "scaled", 8))
-    verilog, cycles = layer_claims(wrong, "ecp5", Fold(2, 4, 0), tmp_path)
+    verilog, cycles = layer_claims(wrong, "ecp5", Fold(2, 3, 0), tmp_path)
     assert formula(wrong) in verilog
     assert not holds(tmp_path, verilog.replace(formula(wrong), formula(right)), cycles)

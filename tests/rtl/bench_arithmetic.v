@@ -174,7 +174,8 @@ module bench_rescale #(
     parameter ROUNDING = "half_up",
     parameter signed [63:0] ZERO_POINT = 0,
     parameter signed [63:0] ACC_LOW = 0, ACC_HIGH = 0,
-    parameter LATENCY = 4
+    parameter LATENCY = 4,
+    parameter CYCLES = 66000
 ) (
     input wire clk, input wire rst, output reg done, output reg failed
 );
@@ -232,7 +233,7 @@ module bench_rescale #(
             failed <= 0;
         end else begin
             count <= count + 1;
-            done <= done || count == 70000;
+            done <= done || count == CYCLES;
             if (in_valid)
                 position <= position == POSITIONS - 1 ? 0 : position + 1;
             if (out_valid !== (known && late_valid) || out_valid && out !== late)
