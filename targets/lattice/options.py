@@ -52,7 +52,7 @@ def parse(options: Mapping[str, Any]) -> LatticeOptions:
     """Options from plain data.
 
     Raises:
-        UsageError: GW0402 on an unknown option or a value it does not take.
+        UsageError: GW0407 on an unknown option or a value it does not take.
     """
     try:
         return LatticeOptions.model_validate(dict(options))
@@ -61,8 +61,8 @@ def parse(options: Mapping[str, Any]) -> LatticeOptions:
         name = str(first["loc"][0])
         known = ", ".join(LatticeOptions.model_fields)
         if first["type"] == "extra_forbidden":
-            raise UsageError("GW0402", f"lattice.{name}", "no such option", f"known options: {known}") from None
+            raise UsageError("GW0407", f"lattice.{name}", "no such option", f"known options: {known}") from None
         reason = f"{options[name]!r}: {first['msg'].lower()}"
         raise UsageError(
-            "GW0402", f"lattice.{name}", reason, "see 'gatewright targets lattice' for what it takes"
+            "GW0407", f"lattice.{name}", reason, "see 'gatewright targets lattice' for what it takes"
         ) from None

@@ -41,7 +41,7 @@ def make_plan(target: str, model: QuantizedModel, site: Site, options: LatticeOp
         TargetError: GW4213: there is no integer graph.
         ConstraintError: GW4217: nothing fits; the message names the binding resource. GW4218: ``target_fps`` is beyond
             what the stages can do.
-        UsageError: GW0402: an option names a layer or a value that is not possible.
+        UsageError: GW0407: an option names a layer or a value that is not possible.
     """
     graph = model.integer
     if graph is None:
@@ -145,7 +145,7 @@ def _fixed(design: Design, fabric: Fabric, options: LatticeOptions) -> dict[str,
         unknown = sorted(set(given) - set(by_layer))
         if unknown:
             raise UsageError(
-                "GW0402", f"lattice.{key}", f"the design has no layer {unknown[0]!r}",
+                "GW0407", f"lattice.{key}", f"the design has no layer {unknown[0]!r}",
                 "its layers are " + ", ".join(by_layer),
             )  # fmt: skip
     fixed = {}
@@ -157,7 +157,7 @@ def _fixed(design: Design, fabric: Fabric, options: LatticeOptions) -> dict[str,
         except ValueError:
             legal = legal_folds(stage)
             raise UsageError(
-                "GW0402", f"lattice.pe: {layer}", f"pe {fold.pe} and simd {fold.simd} do not divide the layer",
+                "GW0407", f"lattice.pe: {layer}", f"pe {fold.pe} and simd {fold.simd} do not divide the layer",
                 "pe may be " + ", ".join(map(str, sorted({f.pe for f in legal})))
                 + "; simd " + ", ".join(map(str, sorted({f.simd for f in legal}))),
             ) from None  # fmt: skip
