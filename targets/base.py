@@ -5,6 +5,7 @@ from __future__ import annotations
 import abc
 import hashlib
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,7 +17,17 @@ import numpy.typing as npt
 if TYPE_CHECKING:
     from gatewright.compiler.model import QuantizedModel
 
-__all__ = ["BuildPlan", "Estimate", "Figure", "Finding", "IntegerLibrary", "LayerEstimate", "Target", "TargetName"]
+__all__ = [
+    "BuildPlan",
+    "Estimate",
+    "Figure",
+    "Finding",
+    "IntegerLibrary",
+    "LayerEstimate",
+    "Target",
+    "TargetName",
+    "described_options",
+]
 
 JsonValue = Any
 
@@ -134,6 +145,13 @@ class Estimate:
     totals: Mapping[str, Figure]
     layers: tuple[LayerEstimate, ...]
     models: Mapping[str, str]
+
+
+def described_options(options: type) -> dict[str, str]:
+    """Option name -> what it does, from the section ``Attributes`` of an options class."""
+    section = (options.__doc__ or "").partition("Attributes:")[2]
+    entries = re.findall(r"^ {8}(\w+): (.*(?:\n {12,}.*)*)", section, re.MULTILINE)
+    return {name: " ".join(text.split()).replace("``", "") for name, text in entries}
 
 
 class IntegerLibrary(Protocol):

@@ -7,12 +7,11 @@ them to it.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 
 from gatewright.schedules.stream.devices import Fabric
-from gatewright.schedules.stream.rescaling import Scaling, bits_of, scaling_of, unsigned_bits
+from gatewright.schedules.stream.rescaling import Scaling, scaling_of
 from gatewright.schedules.stream.stages import Combine, Concat, Gather, Mac, Map, Pool, Product, Stage, Table, Window
 
 __all__ = ["Fold", "Hardware", "Loops", "Term", "divisors", "hardware", "legal_folds", "loops_of", "signed_digits"]
@@ -413,12 +412,3 @@ def _pipeline(
     latency = front + (scaling.latency if scaling is not None else 0)
     inputs = (lanes,) * len(stage.inputs)
     return Hardware(stage, fold, fabric, inputs, lanes, None, scaling, terms, _fifo(1, 1, latency, fabric), latency)
-
-
-def with_hard(hardware_of: Mapping[str, Hardware], name: str, hard: int) -> Hardware:
-    """The hardware ``name`` with another number of hard multipliers."""
-    found = hardware_of[name]
-    return replace(found, fold=replace(found.fold, hard=hard))
-
-
-__all__ += ["bits_of", "unsigned_bits", "with_hard"]

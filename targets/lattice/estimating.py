@@ -15,7 +15,7 @@ __all__ = ["MODELS", "make_estimate"]
 
 MODELS = {
     "max-plus": "exact cycle counts of the network of stages (schedules/stream/timing.py), equal to RTL simulation",
-    "fitted": "LUTs and flip-flops fitted to place-and-route runs (schedules/stream/resources.py)",
+    "fitted": "LUTs and flip-flops fitted to yosys's and nextpnr's counts (schedules/stream/resources)",
     "counted": "multipliers and block memories are instantiated one by one",
     "set": "asked for by the user or the board",
 }

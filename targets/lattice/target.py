@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from gatewright.compiler.model import QuantizedModel
 from gatewright.hls.lattice import database
-from gatewright.targets.base import BuildPlan, Estimate, Finding, IntegerLibrary, Target, TargetName
+from gatewright.targets.base import BuildPlan, Estimate, Finding, IntegerLibrary, Target, TargetName, described_options
 from gatewright.targets.lattice.options import LatticeOptions, parse
 
 __all__ = ["LatticeTarget"]
@@ -50,9 +49,7 @@ class LatticeTarget(Target):
     @classmethod
     def options(cls) -> Mapping[str, str]:
         """Option name -> what it does, for ``gatewright targets lattice``."""
-        section = (LatticeOptions.__doc__ or "").partition("Attributes:")[2]
-        entries = re.findall(r"^ {8}(\w+): (.*(?:\n {12,}.*)*)", section, re.MULTILINE)
-        return {name: " ".join(text.split()).replace("``", "") for name, text in entries}
+        return described_options(LatticeOptions)
 
     def check(self, model: QuantizedModel) -> list[Finding]:
         """Every layer the target cannot place, all at once."""

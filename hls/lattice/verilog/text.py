@@ -52,7 +52,7 @@ def clog2(value: int) -> int:
     return max(1, (value - 1).bit_length())
 
 
-def extend(target: str, source: str, channel: Channel, bits: int, lanes: int | None = None) -> str:
+def extend(target: str, source: str, channel: Channel, bits: int) -> str:
     """Assign every lane of ``source``, extended (or cut) to ``bits`` bits, to ``target``."""
     parts = []
     for lane in reversed(range(channel.lanes)):
