@@ -21,11 +21,12 @@ def pack(values: Iterable[int], bits: int) -> int:
     return word
 
 
-def hex_text(words: Sequence[int], memory: Memory) -> str:
-    """One row a line; column c of row r is word ``c * rows + r``."""
-    digits = -(-memory.width * memory.columns // 4)
+def hex_text(words: Sequence[int], memory: Memory, bits: range) -> str:
+    """A slice of a ROM, one row a line: of column c of row r, word ``c * rows + r``, the bits ``bits``."""
+    digits = -(-len(bits) * memory.columns // 4)
     padded = [*words, *[0] * (memory.rows * memory.columns - len(words))]
-    rows = (pack(padded[r :: memory.rows], memory.width) for r in range(memory.rows))
+    cut = [word >> bits.start for word in padded]
+    rows = (pack(cut[r :: memory.rows], len(bits)) for r in range(memory.rows))
     return "".join(f"{row:0{digits}x}\n" for row in rows)
 
 

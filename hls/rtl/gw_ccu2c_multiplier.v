@@ -1,4 +1,4 @@
-// Signed product in the carry cells of an ECP5, two cycles late: half the logic of what synthesis makes of `*`.
+// Signed product in the carry cells of an ECP5, three cycles late: half the logic of what synthesis makes of `*`.
 //
 // The LUT in front of a carry bit has four inputs, so one chain adds both partial products of a pair of bits of b:
 //     row = (a & b0) + (2a & b1)          propagate = (a[i] & b0) ^ (a[i-1] & b1), INIT 7888
@@ -16,14 +16,15 @@ module gw_ccu2c_multiplier #(
 );
 `ifndef SYNTHESIS
     // What the cells compute, for simulators: a model of every carry cell would be ten times slower.
-    reg signed [A+B-1:0] product_early, product_late;
+    reg signed [A+B-1:0] first, second, third;
     wire signed [A:0] wide_a = {A_SIGNED ? a[A-1] : 1'b0, a};
     wire signed [B-1:0] signed_b = b;
     always @(posedge clk) begin
-        product_early <= wide_a * signed_b;
-        product_late <= product_early;
+        first <= wide_a * signed_b;
+        second <= first;
+        third <= second;
     end
-    assign product = product_late;
+    assign product = third;
 `else
     localparam ROWS = (B + 1) / 2;
     localparam BITS = A + 3;                 // of a row: -4a .. 3a
@@ -76,16 +77,28 @@ module gw_ccu2c_multiplier #(
         end
     endgenerate
 
-    reg signed [A+B+1:0] total;
-    reg signed [A+B+1:0] result;
+    // Neighbouring rows, then their sums.
+    localparam PAIRS = (ROWS + 1) / 2;
+    reg signed [A+B-1:0] pairs [0:PAIRS-1];
+    reg signed [A+B-1:0] total;
+    reg signed [A+B-1:0] result;
+    wire signed [BITS-1:0] row_of [0:2*PAIRS-1];
+    generate
+        for (r = 0; r < 2 * PAIRS; r = r + 1) begin : of
+            assign row_of[r] = r < ROWS ? rows[(r % ROWS)*BITS +: BITS] : {BITS{1'b0}};
+        end
+    endgenerate
     integer j;
     always @* begin
         total = 0;
-        for (j = 0; j < ROWS; j = j + 1)
-            total = total + ($signed(rows[j*BITS +: BITS]) <<< (2 * j));
+        for (j = 0; j < PAIRS; j = j + 1)
+            total = total + (pairs[j] <<< (4 * j));
     end
-    always @(posedge clk)
+    always @(posedge clk) begin
+        for (j = 0; j < PAIRS; j = j + 1)
+            pairs[j] <= row_of[2*j] + (row_of[2*j+1] <<< 2);
         result <= total;
-    assign product = result[A+B-1:0];
+    end
+    assign product = result;
 `endif
 endmodule

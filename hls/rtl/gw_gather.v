@@ -1,7 +1,8 @@
-// Tokens of a frame in another order: two frames of memory, one filled while the other is read through a ROM of
-// addresses. A ROM word is {fill, address}; with `fill` the token is FILL.
+// Tokens of a frame in another order: two frames of memory, one filled while the other is read in the order of `entry`,
+// {fill, address}; with `fill` the token is FILL.
 //
-// A read starts in every cycle in which the frame is complete and `token_ready` grants room; it leaves four cycles later.
+// A read starts in every cycle in which the frame is complete and `token_ready` grants room (`token_start`); its entry
+// comes two cycles later, and it leaves two more later.
 module gw_gather #(
     parameter WIDTH = 8,
     parameter TOKENS_IN = 16,
@@ -9,10 +10,7 @@ module gw_gather #(
     parameter ADDRESS = 4,        // 2**ADDRESS >= TOKENS_IN
     parameter POSITION = 4,       // 2**POSITION >= TOKENS_OUT
     parameter [WIDTH-1:0] FILL = 0,
-    parameter BLOCK = 1,
-    parameter ROWS = 16, COLUMNS = 1, ROW = 4,   // of the ROM
-    parameter ROM_BLOCK = 1,
-    parameter FILE = ""
+    parameter BLOCK = 1
 ) (
     input  wire             clk,
     input  wire             rst,
@@ -21,6 +19,7 @@ module gw_gather #(
     input  wire [WIDTH-1:0] in_data,
     input  wire             token_ready,
     output wire             token_start,
+    input  wire [ADDRESS:0] entry,
     output wire             out_valid,
     output reg  [WIDTH-1:0] out_data
 );
@@ -35,8 +34,8 @@ module gw_gather #(
     wire read = full[read_bank] && token_ready;
     wire read_end = read && read_position == TOKENS_OUT - 1;
 
-    wire fill;
-    wire [ADDRESS-1:0] source;
+    wire fill = entry[ADDRESS];
+    wire [ADDRESS-1:0] source = entry[ADDRESS-1:0];
     wire bank_late, fill_late, fetch, fetched_end;
 
     assign in_ready = !full[write_bank];
@@ -67,11 +66,6 @@ module gw_gather #(
 
     // Cycle 0: the position; 2: its address; 3: the word; 4: the token.
     wire [WIDTH-1:0] stored;
-    gw_rom #(
-        .WIDTH(ADDRESS + 1), .ROWS(ROWS), .COLUMNS(COLUMNS), .ROW(ROW), .ADDRESS(POSITION), .BLOCK(ROM_BLOCK), .FILE(FILE)
-    ) rom (
-        .clk(clk), .address(read_position), .data({fill, source})
-    );
     gw_delay #(.WIDTH(1), .CYCLES(2)) bank (.clk(clk), .rst(1'b0), .in(read_bank), .out(bank_late));
     gw_delay #(.WIDTH(2), .CYCLES(2)) reading (.clk(clk), .rst(rst), .in({read, read_end}), .out({fetch, fetched_end}));
     gw_delay #(.WIDTH(1), .CYCLES(1)) filling (.clk(clk), .rst(1'b0), .in(fill), .out(fill_late));

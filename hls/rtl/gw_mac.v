@@ -2,7 +2,7 @@
 //
 // Every read brings a word (SIMD channels; DEPTHWISE: PE channels, one for each output) and a word of weights
 // ({PE-1, SIMD-1} ... {0, 0}, the last in the least significant bits). At the end of a turn the PE sums leave as PE / LANES
-// tokens. `LATENCY` cycles pass from the last read of a turn (its `word_valid`) to its first token.
+// tokens.
 module gw_mac #(
     parameter PE = 1,
     parameter SIMD = 1,
@@ -17,43 +17,22 @@ module gw_mac #(
     parameter PAIRED = 0,         // 1: STYLE "mac16", and neighbours share an SB_MAC16; X and W are at most 8
     parameter STYLE = "mult18",
     parameter OTHER = "lut",
-    parameter READS = 9,          // weight words: reads of a window
-    parameter ADDRESS = 4,
-    parameter ROWS = 9, COLUMNS = 1, ROW = 4,   // of their memory
-    parameter BLOCK = 1,
-    parameter COUNT = 1,          // bits that hold PE / LANES
-    parameter FILE = ""
+    parameter CYCLES = 3,         // of either multiplier
+    parameter COUNT = 1           // bits that hold PE / LANES
 ) (
     input  wire                 clk,
     input  wire                 rst,
-    input  wire                 read_valid,
-    input  wire                 read_restart,
     input  wire                 word_valid,
     input  wire                 word_first,
     input  wire                 word_last,
     input  wire [(DEPTHWISE ? PE : SIMD)*X-1:0] word,
+    input  wire [PE*SIMD*W-1:0] weights,   // beside the word
     output wire                 out_valid,
     output wire [LANES*ACC-1:0] out
 );
-    // Weights arrive beside the word: the ROM is addressed with the read, two cycles earlier.
-    reg [ADDRESS-1:0] count = 0;
-    wire [ADDRESS-1:0] address = read_restart ? {ADDRESS{1'b0}} : count;
-    wire [PE*SIMD*W-1:0] weights;
-    always @(posedge clk)
-        if (rst)
-            count <= 0;
-        else if (read_valid)
-            count <= address + 1'b1;
-
-    gw_rom #(
-        .WIDTH(PE * SIMD * W), .ROWS(ROWS), .COLUMNS(COLUMNS), .ROW(ROW), .ADDRESS(ADDRESS), .BLOCK(BLOCK), .FILE(FILE)
-    ) rom (
-        .clk(clk), .address(address), .data(weights)
-    );
-
-    // Products two cycles later, their sums LEVELS later still.
+    // Products CYCLES later, their sums LEVELS later still.
     wire add, first, last;
-    gw_delay #(.WIDTH(3), .CYCLES(2 + LEVELS)) flags (
+    gw_delay #(.WIDTH(3), .CYCLES(CYCLES + LEVELS)) flags (
         .clk(clk), .rst(rst), .in({word_valid, word_first, word_last}), .out({add, first, last})
     );
 

@@ -1,7 +1,8 @@
-// Product of two numbers, two cycles late.
+// Product of two numbers.
 //
 // STYLE says what it is made of: "mult18" one MULT18X18D (ECP5), "mac16" one SB_MAC16 (iCE40 UltraPlus), "lut" logic,
-// "ccu2c" carry cells of an ECP5, "ternary" no multiplier at all: b is -1, 0 or 1.
+// "ccu2c" carry cells of an ECP5, "ternary" no multiplier at all: b is -1, 0 or 1. The product is two cycles late; three
+// with "mult18" and "ccu2c": from a multiplier to the logic behind it is a long way, which has the third to itself.
 module gw_multiplier #(
     parameter A = 8,
     parameter A_SIGNED = 1,
@@ -22,7 +23,10 @@ module gw_multiplier #(
             wire [17:0] operand_b = {{(18-B){b[B-1]}}, b};
             wire [35:0] result;
             gw_mult18x18d multiplier (.clk(clk), .a(operand_a), .b(operand_b), .p(result));
-            assign product = result[A+B-1:0];
+            reg signed [A+B-1:0] arrived;
+            always @(posedge clk)
+                arrived <= result[A+B-1:0];
+            assign product = arrived;
         end else if (STYLE == "mac16") begin : mac16
             wire [15:0] operand_a = {{(16-A){A_SIGNED ? a[A-1] : 1'b0}}, a};
             wire [15:0] operand_b = {{(16-B){b[B-1]}}, b};

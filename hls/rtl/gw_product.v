@@ -1,4 +1,5 @@
-// Products of two streams, lane by lane, less their zero points: acc = (a - ZERO_A) * (b - ZERO_B), three cycles late.
+// Products of two streams, lane by lane, less their zero points: acc = (a - ZERO_A) * (b - ZERO_B), a cycle later than
+// gw_multiplier makes products.
 module gw_product #(
     parameter LANES = 1,
     parameter X = 9,                      // bits of both operands, signed

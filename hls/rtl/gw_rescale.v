@@ -11,8 +11,8 @@
 // * "toward_zero": the magnitude of acc + bias is multiplied and shifted, then takes the sign back, plus ROUND = z; two
 //   cycles more without, one cycle more with a multiplier.
 //
-// The constants of a token lie in one word of a ROM, lane 0 in the least significant bits, each {shift, M, bias}; the
-// tokens count through it. Shifts are stored less SHIFT_MIN.
+// The constants of a token are one word, lane 0 in the least significant bits, each {shift, M, bias}; shifts are stored
+// less SHIFT_MIN.
 module gw_rescale #(
     parameter LANES = 1,
     parameter ACC = 24,           // bits of the accumulator
@@ -21,6 +21,7 @@ module gw_rescale #(
     parameter M = 0,              // bits of the multiplier, 0: none
     parameter LIMB = 17, NA = 2, NM = 1, LEVELS = 1,
     parameter STYLE = "mult18",
+    parameter CYCLES = 3,         // of a product of limbs
     parameter AMOUNT = 0,         // bits of the variable part of the shift, 0: it is constant
     parameter STAGES = 0,         // ceil(AMOUNT / 2)
     parameter SHIFT_MIN = 0,      // constant part of the shift: n, or n - 1 with a multiplier and MODE "add"
@@ -30,22 +31,18 @@ module gw_rescale #(
     parameter OUT = 8,
     parameter signed [63:0] LOW = -128,
     parameter signed [63:0] HIGH = 127,
-    parameter WRAP = 0,           // 1: the low bits of the result, no clamp
-    parameter POSITIONS = 1,      // words of the ROM
-    parameter ADDRESS = 1,
-    parameter ROWS = 1, COLUMNS = 1, ROW = 1,   // of the ROM
-    parameter BLOCK = 0,
-    parameter FILE = ""
+    parameter WRAP = 0            // 1: the low bits of the result, no clamp
 ) (
     input  wire                 clk,
     input  wire                 rst,
     input  wire                 in_valid,
     input  wire [LANES*ACC-1:0] in,
+    input  wire [LANES*(BIAS+M+AMOUNT)-1:0] constants,   // two cycles after `in`
     output wire                 out_valid,
     output wire [LANES*OUT-1:0] out
 );
     localparam ENTRY = BIAS + M + AMOUNT;
-    localparam MULTIPLY = M == 0 ? 0 : 2 + LEVELS;
+    localparam MULTIPLY = M == 0 ? 0 : CYCLES + LEVELS;
     localparam PRODUCT = SUM + M;
     localparam FINAL = SCALED > OUT ? SCALED : OUT;
     localparam BEFORE = MODE == "add" ? 0 : 1;   // cycles of the rounding, in front of the product and behind the shift
@@ -53,22 +50,7 @@ module gw_rescale #(
     localparam LATENCY = 2 + 1 + BEFORE + MULTIPLY + STAGES + BEHIND + 1;
     localparam AMOUNT_1 = AMOUNT == 0 ? 1 : AMOUNT;
 
-    // The position of the token now coming; its constants come two cycles later.
-    reg [ADDRESS-1:0] position = 0;
-    always @(posedge clk)
-        if (rst)
-            position <= 0;
-        else if (in_valid)
-            position <= position == POSITIONS - 1 ? {ADDRESS{1'b0}} : position + 1'b1;
-
-    wire [LANES*ENTRY-1:0] entries;
     wire [LANES*ACC-1:0] late;
-
-    gw_rom #(
-        .WIDTH(LANES * ENTRY), .ROWS(ROWS), .COLUMNS(COLUMNS), .ROW(ROW), .ADDRESS(ADDRESS), .BLOCK(BLOCK), .FILE(FILE)
-    ) constants (
-        .clk(clk), .address(position), .data(entries)
-    );
     gw_delay #(.WIDTH(LANES * ACC), .CYCLES(2)) wait_for_constants (.clk(clk), .rst(1'b0), .in(in), .out(late));
     gw_delay #(.WIDTH(1), .CYCLES(LATENCY)) valid (.clk(clk), .rst(rst), .in(in_valid), .out(out_valid));
 
@@ -76,7 +58,7 @@ module gw_rescale #(
     generate
         for (k = 0; k < LANES; k = k + 1) begin : lane
             wire signed [ACC-1:0] acc = late[k*ACC +: ACC];
-            wire [ENTRY-1:0] entry = entries[k*ENTRY +: ENTRY];
+            wire [ENTRY-1:0] entry = constants[k*ENTRY +: ENTRY];
             wire signed [BIAS-1:0] bias = entry[BIAS-1:0];
             reg signed [SUM-1:0] biased;
             reg [ENTRY-1:0] entry_late;

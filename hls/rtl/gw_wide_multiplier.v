@@ -1,4 +1,4 @@
-// Signed number times unsigned multiplier, of any width, as a sum of narrow products: 2 + LEVELS cycles late.
+// Signed number times unsigned multiplier, of any width, as a sum of narrow products: LEVELS cycles later than those.
 //
 // The operands are cut into unsigned limbs of LIMB bits (the top limb of `a` is signed); with STYLE "mult18" every
 // product of limbs is one MULT18X18D (LIMB 17), with "mac16" one SB_MAC16 (LIMB 15), with "lut" logic.

@@ -13,8 +13,8 @@
 // when `turn_ready` says that its results have room, the first turn of a window also waits for the window's last pixel.
 // When the reader leaves a window it gives back the words no later window needs.
 //
-// Timing: a turn begins in cycle t (`turn_start`), its i-th read leaves as `word` in cycle t + i + 3; `read_valid` and
-// `read_restart` stand in cycle t + i + 1, so a ROM of two cycles addressed by them delivers beside `word`.
+// Timing: a turn begins in cycle t (`turn_start`), its i-th read leaves as `word` in cycle t + i + 3; `read_valid` stands
+// in cycle t + i + 1, so a ROM of two cycles that moves on with it delivers beside `word`.
 module gw_window #(
     parameter WORD = 8,          // bits of a word
     parameter ADDRESS = 7,       // the ring has 2**ADDRESS words
@@ -51,7 +51,6 @@ module gw_window #(
     input  wire             turn_ready,
     output wire             turn_start,
     output reg              read_valid,
-    output reg              read_restart,   // the first read of a window
     output reg              word_valid,
     output reg              word_first,     // of a turn
     output reg              word_last,      // of a turn
@@ -72,7 +71,8 @@ module gw_window #(
     reg has_space = 1;
     reg pad_x = LEFT != 0, pad_y = TOP != 0;
 
-    wire write_pad = pad_x || pad_y;
+    localparam PADDED = PADDED_WIDTH != WIDTH || PADDED_HEIGHT != HEIGHT;
+    wire write_pad = PADDED && (pad_x || pad_y);
     localparam EARLY = SPAN_Y <= TOP || (SPAN_Y == TOP + 1 && SPAN_X <= LEFT);
     wire frame_begins = cw == 0 && px == 0 && py == 0;
     wire write = has_space && (write_pad && !(EARLY && frame_begins) || in_valid);
@@ -192,7 +192,6 @@ module gw_window #(
 
     initial begin
         read_valid = 0;
-        read_restart = 0;
         word_valid = 0;
         word_first = 0;
         word_last = 0;
@@ -200,7 +199,6 @@ module gw_window #(
 
     always @(posedge clk) begin
         read_valid <= read && !rst;
-        read_restart <= window_start;
         read_first <= turn_start;
         read_last <= turn_end;
         step <= !e0 ? STEP0 : !e1 ? STEP1 : !e2 ? STEP2 : !e3 ? STEP3 : !e4 ? STEP4 : !e5 ? STEP5 : !e6 ? STEP6 : STEP7;

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["FABRICS", "Fabric"]
+__all__ = ["FABRICS", "MULTIPLIER_CYCLES", "Fabric"]
+
+MULTIPLIER_CYCLES = {"mult18": 3, "ccu2c": 3, "mac16": 2, "lut": 2, "ternary": 2}
+"""Cycles of a gw_multiplier by style."""
 
 
 @dataclass(frozen=True)
@@ -22,6 +25,7 @@ class Fabric:
         distributed: small memories in LUTs exist.
         block_ring_bits: a ring or FIFO of more bits goes into block memory.
         block_rom_bits: a ROM of more bits (and of ``block_rom_depth`` words) goes into block memory.
+        blocks_an_address: block memories one register may address, 0: any number.
     """
 
     name: str
@@ -34,6 +38,7 @@ class Fabric:
     block_ring_bits: int
     block_rom_bits: int
     block_rom_depth: int
+    blocks_an_address: int
 
     @property
     def style(self) -> str:
@@ -53,20 +58,30 @@ class Fabric:
 
         return min(width // w * -(-depth // d) + (column(width % w) if width % w else 0) for w, d in self.block_shapes)
 
-    def rom(self, width: int, depth: int) -> tuple[int, int]:
-        """(rows, columns) of a block ROM that reads no deeper than one block: the fewest blocks, then columns."""
-        shapes = [(depth, 1)] if depth <= self.block_shapes[-1][1] else []
-        shapes += [(d, -(-depth // d)) for _, d in self.block_shapes if d < depth]
-        return min(shapes, key=lambda shape: (self.blocks(width * shape[1], shape[0]), shape[1]))
+    def rom(self, width: int, depth: int) -> tuple[int, int, int]:
+        """(rows, columns, bits) of a block ROM cut into slices of ``bits`` bits of every word.
+
+        The rows of a slice, ``columns`` words' bits wide, are no deeper than one block. The fewest blocks, then the
+        fewest columns.
+        """
+        shapes = []
+        for block_width, block_depth in self.block_shapes:
+            columns = -(-depth // block_depth)
+            rows = depth if columns == 1 else block_depth
+            bits = min(width, max(1, block_width // columns))
+            blocks = -(-width // bits) * self.blocks(bits * columns, rows)
+            shapes.append((blocks, columns, rows, bits))
+        _, columns, rows, bits = min(shapes)
+        return rows, columns, bits
 
 
 _ECP5_SHAPES = ((36, 512), (18, 1024), (9, 2048), (4, 4096), (2, 8192), (1, 16384))
 _ICE40_SHAPES = ((16, 256), (8, 512), (4, 1024), (2, 2048))
 
 FABRICS = {
-    "ecp5": Fabric("ecp5", "mult18", 18, 0, "ccu2c", _ECP5_SHAPES, True, 1024, 1024, 33),
-    "ice40-up": Fabric("ice40-up", "mac16", 16, 8, "lut", _ICE40_SHAPES, False, 128, 384, 17),
-    "ice40": Fabric("ice40", "", 0, 0, "lut", _ICE40_SHAPES, False, 128, 384, 17),
-    "nexus": Fabric("nexus", "", 0, 0, "lut", _ECP5_SHAPES, True, 1024, 1024, 33),
+    "ecp5": Fabric("ecp5", "mult18", 18, 0, "ccu2c", _ECP5_SHAPES, True, 1024, 1024, 33, 4),
+    "ice40-up": Fabric("ice40-up", "mac16", 16, 8, "lut", _ICE40_SHAPES, False, 128, 384, 17, 0),
+    "ice40": Fabric("ice40", "", 0, 0, "lut", _ICE40_SHAPES, False, 128, 384, 17, 0),
+    "nexus": Fabric("nexus", "", 0, 0, "lut", _ECP5_SHAPES, True, 1024, 1024, 33, 4),
 }
 """Families by name."""

@@ -10,15 +10,27 @@ import math
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from gatewright.schedules.stream.devices import Fabric
+from gatewright.schedules.stream.devices import MULTIPLIER_CYCLES, Fabric
 from gatewright.schedules.stream.rescaling import Scaling, scaling_of
 from gatewright.schedules.stream.stages import Combine, Concat, Gather, Mac, Map, Pool, Product, Stage, Table, Window
 
-__all__ = ["Fold", "Hardware", "Loops", "Term", "divisors", "hardware", "legal_folds", "loops_of", "signed_digits"]
+__all__ = [
+    "Fold",
+    "Hardware",
+    "Loops",
+    "Term",
+    "array_style",
+    "divisors",
+    "hardware",
+    "legal_folds",
+    "loops_of",
+    "product_style",
+    "signed_digits",
+]
 
-WORD_TO_SUM = 6
-"""Cycles from a read to the sum of its turn, without the adder tree: 3 to the word, 2 in the multiplier, 1 to add."""
-WORD_TO_POOL = 4
+READ_TO_WORD = 3
+READ_TO_SUM = READ_TO_WORD + 1
+"""Cycles from a read to the sum of its turn, without multiplier and adder tree."""
 GATHER_LATENCY = 4
 DISTRIBUTED_FIFO = 32
 """Tokens a FIFO in distributed memory holds at most."""
@@ -222,8 +234,7 @@ class Hardware:
         """Products of the array that hard multipliers make."""
         if not isinstance(self.stage, Mac) or self.stage.ternary:
             return 0
-        x = self.stage.x
-        if not self._fits(x.bits + (0 if x.signed else 1), self.stage.weight_bits):
+        if array_style(self.stage, self.fabric) != self.fabric.multiplier:
             return 0
         return self.multipliers if self.fold.hard < 0 else min(self.fold.hard, self.multipliers)
 
@@ -239,25 +250,30 @@ class Hardware:
         return -(-self.hard_multipliers // self.products_each) if self.hard_multipliers else 0
 
     @property
-    def product_style(self) -> str:
-        """What the multipliers of a Product are made of."""
-        assert isinstance(self.stage, Product)
-        x = self.stage.x
-        centred = x.bits + (1 if x.signed else 2)  # an operand less its zero point
-        return self.fabric.style if self._fits(centred) else "lut"
-
-    def _fits(self, *bits: int) -> bool:
-        """Whether signed operands of so many bits fit the device's own multiplier; there is one, then."""
-        return max(bits) <= self.fabric.multiplier_bits
-
-    @property
     def dsp(self) -> int:
         """Hard multipliers of the stage, those of its rescale included."""
         rescale = 0
         if self.scaling is not None and self.fabric.multiplier:
             rescale = self.scaling.multipliers * self.lanes
-        product = self.lanes if isinstance(self.stage, Product) and self.product_style != "lut" else 0
-        return self.array_dsp + rescale + product
+        stage, products = self.stage, 0
+        if isinstance(stage, Product) and product_style(stage, self.fabric) != "lut":
+            products = self.lanes
+        return self.array_dsp + rescale + products
+
+
+def array_style(stage: Mac, fabric: Fabric) -> str:
+    """What the multipliers of an array are made of; those in logic beside hard ones take as many cycles."""
+    x = stage.x
+    if stage.ternary:
+        return "ternary"
+    fits = max(x.bits + (0 if x.signed else 1), stage.weight_bits) <= fabric.multiplier_bits
+    return fabric.multiplier if fits else fabric.soft
+
+
+def product_style(stage: Product, fabric: Fabric) -> str:
+    """What the multipliers of a Product are made of."""
+    centred = stage.x.bits + (1 if stage.x.signed else 2)  # an operand less its zero point
+    return fabric.style if centred <= fabric.multiplier_bits else "lut"
 
 
 def hardware(stage: Stage, fold: Fold, fabric: Fabric) -> Hardware:
@@ -295,7 +311,8 @@ def hardware(stage: Stage, fold: Fold, fabric: Fabric) -> Hardware:
             return _pipeline(stage, fold, fabric, fold.pe, scaling_of(stage.rescale, fabric.style), terms, 1 + levels)
         case Product():
             _divides(fold.pe, stage.output.channels, stage)
-            return _pipeline(stage, fold, fabric, fold.pe, scaling_of(stage.rescale, fabric.style), (), 3)
+            cycles = 1 + MULTIPLIER_CYCLES[product_style(stage, fabric)]
+            return _pipeline(stage, fold, fabric, fold.pe, scaling_of(stage.rescale, fabric.style), (), cycles)
     raise ValueError(f"no hardware for {type(stage).__name__}")
 
 
@@ -385,7 +402,8 @@ def _mac(stage: Mac, fold: Fold, fabric: Fabric) -> Hardware:
     lanes = _lanes(fold.pe, loops.turn)
     scaling = scaling_of(stage.rescale, fabric.style)
     levels = math.ceil(math.log2(fold.simd))
-    latency = WORD_TO_SUM + levels + (0 if lanes == fold.pe else 1) + scaling.latency
+    cycles = MULTIPLIER_CYCLES[array_style(stage, fabric)]
+    latency = READ_TO_SUM + cycles + levels + (0 if lanes == fold.pe else 1) + scaling.latency
     fifo = _fifo(loops.turn, fold.pe // lanes, latency, fabric)
     return Hardware(stage, fold, fabric, (in_lanes,), lanes, loops, scaling, (), fifo, latency)
 
@@ -401,7 +419,7 @@ def _pool(stage: Pool, fold: Fold, fabric: Fabric) -> Hardware:
     )
     lanes = _lanes(fold.pe, loops.turn)
     scaling = scaling_of(stage.rescale, fabric.style)
-    latency = WORD_TO_POOL + (0 if lanes == fold.pe else 1) + scaling.latency
+    latency = READ_TO_SUM + (0 if lanes == fold.pe else 1) + scaling.latency
     fifo = _fifo(loops.turn, fold.pe // lanes, latency, fabric)
     return Hardware(stage, fold, fabric, (fold.pe,), lanes, loops, scaling, (), fifo, latency)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from gatewright.schedules.stream.devices import Fabric
 from gatewright.schedules.stream.hardware import Hardware
@@ -18,6 +18,7 @@ class Memory:
     Attributes:
         part: ring, weights, rescale, table, frames or addresses.
         rows, columns: its shape, where a row holds several words.
+        bits: of a word in one slice; a ROM in block memory is cut into them.
         writable: no ROM.
         block: in block memory.
         blocks: how many, of all copies.
@@ -30,8 +31,20 @@ class Memory:
     block: bool
     blocks: int
     rows: int
+    bits: int
     columns: int = 1
     copies: int = 1
+
+    @property
+    def slices(self) -> list[range]:
+        """Bits of a word in every slice."""
+        return [range(low, min(low + self.bits, self.width)) for low in range(0, self.width, self.bits)]
+
+    def addresses(self, fabric: Fabric) -> int:
+        """Registers that address a ROM read in order."""
+        if not self.block or not fabric.blocks_an_address:
+            return 1
+        return -(-len(self.slices) // fabric.blocks_an_address)
 
 
 def rom_in_block(fabric: Fabric, width: int, depth: int) -> bool:
@@ -60,9 +73,12 @@ def memories_of(made: Hardware) -> list[Memory]:
 
     def add(part: str, width: int, depth: int, writable: bool, copies: int = 1) -> None:
         block = (ring_in_block if writable else rom_in_block)(fabric, width, depth)
-        rows, columns = fabric.rom(width, depth) if block and part not in ("ring", "frames", "table") else (depth, 1)
-        blocks = copies * fabric.blocks(width * columns, rows) if block else 0
-        found.append(Memory(part, width, depth, writable, block, blocks, rows, columns, copies))
+        rows, columns, bits = depth, 1, width
+        if block and part not in ("ring", "frames", "table"):
+            rows, columns, bits = fabric.rom(width, depth)
+        made = Memory(part, width, depth, writable, block, 0, rows, bits, columns, copies)
+        blocks = copies * sum(fabric.blocks(len(part) * columns, rows) for part in made.slices) if block else 0
+        found.append(replace(made, blocks=blocks))
 
     stage = made.stage
     if made.loops is not None:
@@ -75,7 +91,7 @@ def memories_of(made: Hardware) -> list[Memory]:
         add("rescale", made.lanes * made.scaling.entry_bits, max(1, positions // made.lanes), False)
     if made.fifo_block:
         width, depth = made.lanes * stage.output.bits, 1 << (made.fifo - 1).bit_length()
-        found.append(Memory("fifo", width, depth, True, True, fabric.blocks(width, depth), depth))
+        found.append(Memory("fifo", width, depth, True, True, fabric.blocks(width, depth), depth, width))
     if isinstance(stage, Table):
         add("table", stage.output.bits, 1 << stage.x.bits, False, made.lanes)
     if isinstance(stage, Gather):

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from gatewright.schedules.stream.devices import MULTIPLIER_CYCLES
 from gatewright.schedules.stream.stages import IntArray, Rescale
 
 __all__ = ["Scaling", "bits_of", "scaling_of", "unsigned_bits"]
@@ -78,7 +79,7 @@ class Scaling:
     @property
     def latency(self) -> int:
         """Cycles from a token in to the token out."""
-        multiply = 2 + self.levels if self.multiplier_bits else 0
+        multiply = MULTIPLIER_CYCLES[self.style] + self.levels if self.multiplier_bits else 0
         before = 0 if self.mode == "add" else 1
         behind = self.mode == "toward_zero" or (self.mode == "add" and self.multiplier_bits > 0)
         return 2 + 1 + before + multiply + self.stages + int(behind) + 1

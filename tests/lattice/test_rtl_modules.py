@@ -19,7 +19,7 @@ import pytest
 from gatewright.hls.lattice.memories import rescale_words
 from gatewright.hls.lattice.simulation.building import _verilator_root
 from gatewright.hls.lattice.verilog.windows import window_parameters
-from gatewright.schedules.stream.devices import FABRICS
+from gatewright.schedules.stream.devices import FABRICS, MULTIPLIER_CYCLES
 from gatewright.schedules.stream.hardware import Fold, hardware
 from gatewright.schedules.stream.network import Channel
 from gatewright.schedules.stream.rescaling import scaling_of
@@ -72,9 +72,10 @@ def rescale_bench(
         "LEVELS": scaling.levels, "STYLE": f'"{scaling.style}"', "AMOUNT": scaling.amount_bits,
         "STAGES": scaling.stages, "SHIFT_MIN": scaling.shift_min, "SCALED": scaling.scaled_bits,
         "MODE": f'"{scaling.mode}"', "ROUND": _literal(scaling.round), "OUT": out, "LOW": _literal(low),
-        "HIGH": _literal(high), "WRAP": int(wrap), "POSITIONS": len(words), "ADDRESS": address, "ROWS": len(words),
-        "ROW": address, "FILE": f'"{name}.hex"', "CONSTANTS": f'"{name}_plain.hex"', "ROUNDING": f'"{rounding}"',
-        "ZERO_POINT": _literal(zero_point), "ACC_LOW": _literal(acc[0]), "ACC_HIGH": _literal(acc[1]),
+        "HIGH": _literal(high), "WRAP": int(wrap), "POSITIONS": len(words), "ADDRESS": address,
+        "LIMB_CYCLES": MULTIPLIER_CYCLES[scaling.style], "FILE": f'"{name}.hex"',
+        "CONSTANTS": f'"{name}_plain.hex"', "ROUNDING": f'"{rounding}"', "ZERO_POINT": _literal(zero_point),
+        "ACC_LOW": _literal(acc[0]), "ACC_HIGH": _literal(acc[1]),
         "LATENCY": scaling.latency,
     }  # fmt: skip
     return Bench(
@@ -202,18 +203,20 @@ INSTANCES: dict[str, Bench] = {
     "multiplier_lut_3x7": bench("multiplier", A=3, B=7),
     "multiplier_lut_1x4": bench("multiplier", A=1, B=4, A_SIGNED=0),
     "multiplier_lut_17x17": bench("multiplier", A=17, B=17),
-    "multiplier_mult18_8x8": bench("multiplier", STYLE='"mult18"'),
-    "multiplier_mult18_u8x8": bench("multiplier", STYLE='"mult18"', A_SIGNED=0),
-    "multiplier_mult18_18x18": bench("multiplier", STYLE='"mult18"', A=18, B=18),
+    "multiplier_mult18_8x8": bench("multiplier", CYCLES=3, STYLE='"mult18"'),
+    "multiplier_mult18_u8x8": bench("multiplier", CYCLES=3, STYLE='"mult18"', A_SIGNED=0),
+    "multiplier_mult18_18x18": bench("multiplier", CYCLES=3, STYLE='"mult18"', A=18, B=18),
     "multiplier_mac16_8x8": bench("multiplier", STYLE='"mac16"'),
     "multiplier_mac16_u15x16": bench("multiplier", STYLE='"mac16"', A=15, B=16, A_SIGNED=0),
-    "multiplier_ccu2c_8x8": bench("multiplier", STYLE='"ccu2c"'),
+    "multiplier_ccu2c_8x8": bench("multiplier", CYCLES=3, STYLE='"ccu2c"'),
     "multiplier_ternary_8x2": bench("multiplier", STYLE='"ternary"', B=2, TERNARY=1),
     "multiplier_ternary_u8x2": bench("multiplier", STYLE='"ternary"', B=2, A_SIGNED=0, TERNARY=1),
     "wide_multiplier": bench("wide_multiplier"),
     "wide_multiplier_narrow": bench("wide_multiplier", A=9, M=7, NA=1, NM=1, LEVELS=0),
-    "wide_multiplier_mac16": bench("wide_multiplier", A=40, M=31, LIMB=15, NA=3, NM=3, LEVELS=4, STYLE='"mac16"'),
-    "wide_multiplier_lut": bench("wide_multiplier", A=25, M=16, LIMB=12, NA=2, NM=2, LEVELS=2, STYLE='"lut"'),
+    "wide_multiplier_mac16": bench(
+        "wide_multiplier", A=40, M=31, LIMB=15, NA=3, NM=3, LEVELS=4, CYCLES=2, STYLE='"mac16"'
+    ),
+    "wide_multiplier_lut": bench("wide_multiplier", A=25, M=16, LIMB=12, NA=2, NM=2, LEVELS=2, CYCLES=2, STYLE='"lut"'),
     "adder_tree_1": bench("adder_tree", N=1, LEVELS=0),
     "adder_tree_2": bench("adder_tree", N=2, LEVELS=1),
     "adder_tree_5": bench("adder_tree", N=5),
@@ -229,7 +232,7 @@ INSTANCES: dict[str, Bench] = {
     "pool_sum_unsigned": bench("pool", MAXIMUM=0, X_SIGNED=0),
     "combine": bench("combine"),
     "product_lut": bench("product"),
-    "product_mult18": bench("product", STYLE='"mult18"'),
+    "product_mult18": bench("product", CYCLES=4, STYLE='"mult18"'),
     "table_signed": Bench("bench_table", {"FILE": '"line.hex"'}, {"line.hex": LINE}),
     "table_unsigned": Bench("bench_table", {"FILE": '"line.hex"', "X_SIGNED": 0, "BLOCK": 1}, {"line.hex": LINE}),
     "memory_block": bench("memory"),
@@ -237,6 +240,11 @@ INSTANCES: dict[str, Bench] = {
     "rom_block": Bench("bench_rom", {"FILE": '"line.hex"'}, {"line.hex": LINE}),
     "rom_columns": Bench("bench_rom", {"FILE": '"four.hex"', "ROWS": 16, "COLUMNS": 4, "ROW": 4}, {"four.hex": FOUR}),
     "rom_lut": Bench("bench_rom", {"FILE": '"line.hex"', "BLOCK": 0}, {"line.hex": LINE}),
+    "sequence_one": bench("sequence", WORDS=1, ADDRESS=1, COPIES=1),
+    "sequence_odd": bench("sequence", COPIES=1),
+    "sequence_even": bench("sequence", WORDS=16, COPIES=1),
+    "sequence_copies": bench("sequence"),
+    "sequence_even_copies": bench("sequence", WORDS=16, COPIES=2),
     "gather_fast": Bench("bench_gather", {"FILE": '"order.hex"'}, {"order.hex": ORDER}),
     "gather_stalled": Bench("bench_gather", {"FILE": '"order.hex"', "PUSH": 150, "POP": 150}, {"order.hex": ORDER}),
     **dict(rescale_benches()),
@@ -282,7 +290,6 @@ FAULTS: dict[str, tuple[str, str, str, str]] = {
     "rescale_floor": ("gw_rescale", "product >>> SHIFT_MIN", "product / (64'sd1 << SHIFT_MIN)", "rescale_floor"),
     "rescale_clamp": ("gw_rescale", "rounded > HIGH", "rounded >= HIGH - 1", "rescale_power"),
     "rescale_wrap": ("gw_rescale", "if (WRAP)", "if (0)", "rescale_wrap"),
-    "rescale_position": ("gw_rescale", "position == POSITIONS - 1", "position == POSITIONS", "rescale_multiply_31"),
     "rescale_cut": ("gw_rescale", "reg signed [SCALED-1:0] sum;", "reg signed [SCALED-3:0] sum;", "rescale_wide_zero"),
     "rescale_amount": ("gw_rescale", ".CYCLES(MULTIPLY)) wait_for_product", ".CYCLES(MULTIPLY + 1)) wait_for_product",
                        "rescale_multiply"),
@@ -295,6 +302,9 @@ FAULTS: dict[str, tuple[str, str, str, str]] = {
     "memory_enable": ("gw_memory", "if (read_enable)", "if (1)", "memory_block"),
     "rom_early": ("gw_rom", "row_late <= row;", "row_late <= row + 1;", "rom_block"),
     "rom_column": ("gw_rom", "column_late <= column;", "column_late <= address[ADDRESS-1:ROW];", "rom_columns"),
+    "sequence_wraps_late": ("gw_sequence", "position == WORDS - 1", "position == WORDS", "sequence_odd"),
+    "sequence_copy_late": ("gw_sequence", "coming == WORDS - 1", "coming == WORDS", "sequence_copies"),
+    "sequence_never_waits": ("gw_sequence", "else if (next)", "else", "sequence_even_copies"),
     "gather_bank": ("gw_gather", "{bank_late, source}", "{1'b0, source}", "gather_fast"),
     "gather_fill": ("gw_gather", "fill_late ? FILL : stored", "stored", "gather_fast"),
     "gather_overrun": ("gw_gather", "!full[write_bank]", "1'b1", "gather_stalled"),

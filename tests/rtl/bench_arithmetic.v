@@ -6,6 +6,7 @@ module bench_multiplier #(
     parameter A_SIGNED = 1,
     parameter B = 8,
     parameter STYLE = "lut",
+    parameter CYCLES = 2,
     parameter TERNARY = 0
 ) (
     input wire clk, input wire rst, output reg done, output reg failed
@@ -26,7 +27,7 @@ module bench_multiplier #(
     wire signed [A+B:0] right = wide_a * signed_b;
     wire signed [A+B-1:0] late;
     wire known;
-    bench_late #(.WIDTH(A + B), .CYCLES(2)) wait_ (clk, rst, right[A+B-1:0], late, known);
+    bench_late #(.WIDTH(A + B), .CYCLES(CYCLES)) wait_ (clk, rst, right[A+B-1:0], late, known);
     always @(posedge clk)
         if (rst) begin
             count <= 0;
@@ -47,7 +48,8 @@ module bench_wide_multiplier #(
     parameter NA = 2,
     parameter NM = 1,
     parameter LEVELS = 1,
-    parameter STYLE = "mult18"
+    parameter STYLE = "mult18",
+    parameter CYCLES = 3
 ) (
     input wire clk, input wire rst, output reg done, output reg failed
 );
@@ -65,7 +67,7 @@ module bench_wide_multiplier #(
     wire signed [A+M-1:0] right = a * wide_m;
     wire signed [A+M-1:0] late;
     wire known;
-    bench_late #(.WIDTH(A + M), .CYCLES(2 + LEVELS)) wait_ (clk, rst, right, late, known);
+    bench_late #(.WIDTH(A + M), .CYCLES(CYCLES + LEVELS)) wait_ (clk, rst, right, late, known);
     always @(posedge clk)
         if (rst) begin
             count <= 0;
@@ -169,7 +171,7 @@ module bench_rescale #(
     parameter MODE = "add",
     parameter signed [63:0] ROUND = 0,
     parameter signed [63:0] LOW = -128, HIGH = 127,
-    parameter WRAP = 0, POSITIONS = 1, ADDRESS = 1, ROWS = 1, COLUMNS = 1, ROW = 1, BLOCK = 0,
+    parameter WRAP = 0, POSITIONS = 1, ADDRESS = 1, LIMB_CYCLES = 3,
     parameter FILE = "", CONSTANTS = "",
     parameter ROUNDING = "half_up",
     parameter signed [63:0] ZERO_POINT = 0,
@@ -218,12 +220,18 @@ module bench_rescale #(
             assign right[k*OUT +: OUT] = WRAP ? q[OUT-1:0] : clamped[OUT-1:0];
         end
     endgenerate
+    wire [ADDRESS-1:0] address;
+    wire [LANES*(BIAS+M+AMOUNT)-1:0] entries;
+    gw_sequence #(.WORDS(POSITIONS), .ADDRESS(ADDRESS)) order (clk, rst, in_valid, address);
+    gw_rom #(
+        .WIDTH(LANES * (BIAS + M + AMOUNT)), .ROWS(POSITIONS), .ROW(ADDRESS), .ADDRESS(ADDRESS), .BLOCK(0), .FILE(FILE)
+    ) rom (clk, address, entries);
     gw_rescale #(
         .LANES(LANES), .ACC(ACC), .BIAS(BIAS), .SUM(SUM), .M(M), .LIMB(LIMB), .NA(NA), .NM(NM), .LEVELS(LEVELS),
-        .STYLE(STYLE), .AMOUNT(AMOUNT), .STAGES(STAGES), .SHIFT_MIN(SHIFT_MIN), .SCALED(SCALED), .MODE(MODE), .ROUND(ROUND), .OUT(OUT),
-        .LOW(LOW), .HIGH(HIGH), .WRAP(WRAP), .POSITIONS(POSITIONS), .ADDRESS(ADDRESS), .ROWS(ROWS), .COLUMNS(COLUMNS),
-        .ROW(ROW), .BLOCK(BLOCK), .FILE(FILE)
-    ) rescale (clk, rst, in_valid && !rst, in, out_valid, out);
+        .STYLE(STYLE), .CYCLES(LIMB_CYCLES), .AMOUNT(AMOUNT), .STAGES(STAGES), .SHIFT_MIN(SHIFT_MIN), .SCALED(SCALED),
+        .MODE(MODE), .ROUND(ROUND), .OUT(OUT),
+        .LOW(LOW), .HIGH(HIGH), .WRAP(WRAP)
+    ) rescale (clk, rst, in_valid && !rst, in, entries, out_valid, out);
     bench_late #(.WIDTH(LANES * OUT + 1), .CYCLES(LATENCY)) wait_ (clk, rst, {in_valid, right}, {late_valid, late}, known);
     always @(posedge clk)
         if (rst) begin
@@ -332,6 +340,7 @@ endmodule
 
 module bench_product #(
     parameter STYLE = "lut",
+    parameter CYCLES = 3,
     parameter signed [31:0] ZERO_A = -7,
     parameter signed [31:0] ZERO_B = 15
 ) (
@@ -354,7 +363,7 @@ module bench_product #(
             assign right[14*k +: 14] = whole[13:0];
         end
     endgenerate
-    bench_late #(.WIDTH(28), .CYCLES(3)) wait_ (clk, rst, right, late, known);
+    bench_late #(.WIDTH(28), .CYCLES(CYCLES)) wait_ (clk, rst, right, late, known);
     always @(posedge clk)
         if (rst) begin
             count <= 0;

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from gatewright.hls.lattice.memories import gather_words, pack, table_words
-from gatewright.hls.lattice.verilog.rescaling import rescale, rom_of
+from gatewright.hls.lattice.memories import gather_words, hex_text, pack, table_words
+from gatewright.hls.lattice.verilog.constants import constants
+from gatewright.hls.lattice.verilog.rescaling import rescale
 from gatewright.hls.lattice.verilog.sources import Sources
 from gatewright.hls.lattice.verilog.text import clog2, extend, instance, plain, quoted
-from gatewright.schedules.stream.memories import ring_style
+from gatewright.schedules.stream.hardware import product_style
+from gatewright.schedules.stream.memories import memory_of, ring_style
 from gatewright.schedules.stream.network import StageNode, concat_lanes
 from gatewright.schedules.stream.rescaling import unsigned_bits
 from gatewright.schedules.stream.stages import Combine, Concat, Gather, Map, Product, Table
@@ -20,24 +22,23 @@ def gather_body(node: StageNode, sources: Sources) -> list[str]:
     stage = hardware.stage
     assert isinstance(stage, Gather)
     sources.library.add("gw_gather")
-    memory, rom = rom_of(node, sources, "addresses", gather_words(hardware), "ROM_BLOCK")
-    n_in = stage.x.elements // hardware.lanes
+    n_in, n_out = (stream.elements // hardware.lanes for stream in (stage.x, stage.output))
     address = clog2(n_in)
     fill = pack([stage.fill] * channel.lanes, channel.bits)
     return [
         "    wire may_start, start, made_valid;",
         f"    wire [{channel.width - 1}:0] made;",
+        *constants(node, sources, "addresses", gather_words(hardware), "start"),
         instance(
             "gw_gather", "gather",
             {
-                "WIDTH": channel.width, "TOKENS_IN": n_in, "TOKENS_OUT": memory.depth, "ADDRESS": address,
-                "POSITION": clog2(memory.depth), "FILL": f"{channel.width}'h{fill:x}",
+                "WIDTH": channel.width, "TOKENS_IN": n_in, "TOKENS_OUT": n_out, "ADDRESS": address,
+                "POSITION": clog2(n_out), "FILL": f"{channel.width}'h{fill:x}",
                 "BLOCK": ring_style(hardware.fabric, channel.width, 2 << address),
-                **rom,
             },
             [
                 ("clk", "clk"), ("rst", "rst"), ("in_valid", "in0_valid"), ("in_ready", "in0_ready"),
-                ("in_data", "in0_data"), ("token_ready", "may_start"), ("token_start", "start"),
+                ("in_data", "in0_data"), ("token_ready", "may_start"), ("token_start", "start"), ("entry", "addresses"),
                 ("out_valid", "made_valid"), ("out_data", "made"),
             ],
         ),
@@ -63,13 +64,13 @@ def pipeline_body(node: StageNode, sources: Sources) -> list[str]:
                 f"    wire [{hardware.lanes * hardware.acc_bits - 1}:0] sum;",
                 extend("sum", "in0_data", node.inputs[0], hardware.acc_bits),
                 "    wire sum_valid = start;",
-                rescale(node, sources),
+                *rescale(node, sources),
             ]
         case Concat():
-            body += [rescale(node, sources)]
+            body += rescale(node, sources)
         case Combine() | Product():
             body += _operands(node, stage, sources)
-            body += [rescale(node, sources)]
+            body += rescale(node, sources)
     return body
 
 
@@ -96,7 +97,7 @@ def _operands(node: StageNode, stage: Combine | Product, sources: Sources) -> li
                 {
                     "LANES": lanes, "X": bits, "ZERO_A": plain(stage.zero_points[0]),
                     "ZERO_B": plain(stage.zero_points[1]), "ACC": hardware.acc_bits,
-                    "STYLE": quoted(hardware.product_style),
+                    "STYLE": quoted(product_style(stage, hardware.fabric)),
                 },
                 [("clk", "clk"), ("a", "x0"), ("b", "x1"), ("out", "sum")],
             )
@@ -166,7 +167,8 @@ def _interleave(node: StageNode, stage: Concat, sources: Sources) -> list[str]:
 def _table(node: StageNode, stage: Table, sources: Sources) -> list[str]:
     hardware = node.hardware
     sources.library |= {"gw_table", "gw_delay"}
-    memory, rom = rom_of(node, sources, "table", table_words(hardware))
+    memory, file = memory_of(hardware, "table"), f"{node.name}_table.hex"
+    sources.memories[file] = hex_text(table_words(hardware), memory, range(memory.width))
     return [
         instance(
             "gw_delay", "valid", {"WIDTH": 1, "CYCLES": 2},
@@ -176,7 +178,7 @@ def _table(node: StageNode, stage: Table, sources: Sources) -> list[str]:
             "gw_table", "table_rom",
             {
                 "LANES": hardware.lanes, "X": stage.x.bits, "X_SIGNED": int(stage.x.signed), "OUT": memory.width,
-                "BLOCK": rom["BLOCK"], "FILE": rom["FILE"],
+                "BLOCK": int(memory.block), "FILE": quoted(file),
             },
             [("clk", "clk"), ("in", "in0_data"), ("out", "made")],
         ),

@@ -8,15 +8,15 @@ __all__ = ["Sources"]
 
 _LIBRARY = {
     "gw_window": ("gw_memory",),
-    "gw_mac": ("gw_rom", "gw_delay", "gw_multiplier", "gw_sb_mac16_dual", "gw_adder_tree", "gw_serialize"),
+    "gw_mac": ("gw_delay", "gw_multiplier", "gw_sb_mac16_dual", "gw_adder_tree", "gw_serialize"),
     "gw_multiplier": ("gw_lut_multiplier", "gw_ccu2c_multiplier", "gw_mult18x18d", "gw_sb_mac16"),
-    "gw_rescale": ("gw_rom", "gw_delay", "gw_wide_multiplier", "gw_shift"),
+    "gw_rescale": ("gw_delay", "gw_wide_multiplier", "gw_shift"),
     "gw_wide_multiplier": ("gw_multiplier", "gw_adder_tree"),
     "gw_pool": ("gw_serialize",),
     "gw_combine": ("gw_adder_tree",),
     "gw_product": ("gw_multiplier",),
     "gw_table": ("gw_rom",),
-    "gw_gather": ("gw_rom", "gw_delay", "gw_memory"),
+    "gw_gather": ("gw_delay", "gw_memory"),
     "gw_fifo_block": ("gw_memory",),
 }
 """Module of the library -> modules it is made of."""

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from gatewright.hls.lattice.memories import pack, weight_words
-from gatewright.hls.lattice.verilog.rescaling import rescale, rom_of
+from gatewright.hls.lattice.verilog.constants import constants
+from gatewright.hls.lattice.verilog.rescaling import rescale
 from gatewright.hls.lattice.verilog.sources import Sources
-from gatewright.hls.lattice.verilog.text import Parameters, clog2, instance, quoted
-from gatewright.schedules.stream.hardware import Hardware, Loops
+from gatewright.hls.lattice.verilog.text import Parameters, instance, quoted
+from gatewright.schedules.stream.devices import MULTIPLIER_CYCLES
+from gatewright.schedules.stream.hardware import Hardware, Loops, array_style
 from gatewright.schedules.stream.memories import ring_style
 from gatewright.schedules.stream.network import Channel, StageNode
 from gatewright.schedules.stream.rescaling import unsigned_bits
@@ -23,7 +25,7 @@ def window_body(node: StageNode, sources: Sources) -> list[str]:
     sources.library.add("gw_window")
     return [
         "    wire may_start, start;",
-        "    wire read_valid, read_restart, word_valid, word_first, word_last;",
+        "    wire read_valid, word_valid, word_first, word_last;",
         f"    wire [{channel.width - 1}:0] word;",
         "    wire sum_valid, made_valid;",
         f"    wire [{hardware.lanes * scaling.acc_bits - 1}:0] sum;",
@@ -33,12 +35,12 @@ def window_body(node: StageNode, sources: Sources) -> list[str]:
             [
                 ("clk", "clk"), ("rst", "rst"), ("in_valid", "in0_valid"), ("in_ready", "in0_ready"),
                 ("in_data", "in0_data"), ("turn_ready", "may_start"), ("turn_start", "start"),
-                ("read_valid", "read_valid"), ("read_restart", "read_restart"), ("word_valid", "word_valid"),
-                ("word_first", "word_first"), ("word_last", "word_last"), ("word", "word"),
+                ("read_valid", "read_valid"), ("word_valid", "word_valid"), ("word_first", "word_first"),
+                ("word_last", "word_last"), ("word", "word"),
             ],
         ),
-        _mac(node, stage, sources) if isinstance(stage, Mac) else _pool(node, stage, sources),
-        rescale(node, sources),
+        *(_mac(node, stage, sources) if isinstance(stage, Mac) else [_pool(node, stage, sources)]),
+        *rescale(node, sources),
     ]  # fmt: skip
 
 
@@ -77,28 +79,30 @@ def window_parameters(stage: Mac | Pool, loops: Loops, hardware: Hardware, chann
     return parameters
 
 
-def _mac(node: StageNode, stage: Mac, sources: Sources) -> str:
+def _mac(node: StageNode, stage: Mac, sources: Sources) -> list[str]:
     hardware, scaling = node.hardware, node.hardware.scaling
     assert scaling is not None
     sources.library.add("gw_mac")
-    memory, rom = rom_of(node, sources, "weights", weight_words(hardware))
     other = "ternary" if stage.ternary else hardware.fabric.soft
     parameters: dict[str, int | str] = {
         "PE": hardware.fold.pe, "SIMD": hardware.fold.simd, "DEPTHWISE": int(stage.depthwise), "LANES": hardware.lanes,
         "X": stage.x.bits, "X_SIGNED": int(stage.x.signed), "W": stage.weight_bits, "ACC": scaling.acc_bits,
         "LEVELS": (hardware.fold.simd - 1).bit_length(), "DIRECT": hardware.hard_multipliers,
         "PAIRED": int(hardware.products_each == 2),
-        "STYLE": quoted(hardware.fabric.style), "OTHER": quoted(other), "READS": memory.depth,
-        "ADDRESS": clog2(memory.depth), **rom, "COUNT": unsigned_bits(hardware.burst),
+        "STYLE": quoted(hardware.fabric.style), "OTHER": quoted(other),
+        "CYCLES": MULTIPLIER_CYCLES[array_style(stage, hardware.fabric)], "COUNT": unsigned_bits(hardware.burst),
     }  # fmt: skip
-    return instance(
-        "gw_mac", "mac", parameters,
-        [
-            ("clk", "clk"), ("rst", "rst"), ("read_valid", "read_valid"), ("read_restart", "read_restart"),
-            ("word_valid", "word_valid"), ("word_first", "word_first"), ("word_last", "word_last"), ("word", "word"),
-            ("out_valid", "sum_valid"), ("out", "sum"),
-        ],
-    )  # fmt: skip
+    return [
+        *constants(node, sources, "weights", weight_words(hardware), "read_valid"),
+        instance(
+            "gw_mac", "mac", parameters,
+            [
+                ("clk", "clk"), ("rst", "rst"), ("word_valid", "word_valid"), ("word_first", "word_first"),
+                ("word_last", "word_last"), ("word", "word"), ("weights", "weights"), ("out_valid", "sum_valid"),
+                ("out", "sum"),
+            ],
+        ),
+    ]  # fmt: skip
 
 
 def _pool(node: StageNode, stage: Pool, sources: Sources) -> str:

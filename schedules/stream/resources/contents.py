@@ -42,16 +42,18 @@ class Columns:
     Attributes:
         varying: those that are no constants.
         unlike: of those, the ones no other equals.
+        slices: those of every slice that are no constants.
         kept: of a rescale's word.
     """
 
     varying: int
     unlike: int
+    slices: tuple[int, ...]
     kept: Kept = Kept()
 
     def blocks(self, fabric: Fabric, memory: Memory) -> int:
         """Block memories: synthesis leaves constant bits out."""
-        return memory.copies * fabric.blocks(self.varying, memory.rows) if self.varying else 0
+        return memory.copies * sum(fabric.blocks(varying, memory.rows) for varying in self.slices if varying)
 
 
 def rom_columns(made: Hardware, part: str) -> Columns:
@@ -69,21 +71,22 @@ def rom_columns(made: Hardware, part: str) -> Columns:
         is_bias, is_amount = inside < behind_bias, inside >= behind_m
         wanted = [is_bias, ~is_bias & ~is_amount, is_amount, ~is_bias]
         counted = [_count(bits[:, mask], memory.block) for mask in wanted]
-        return Columns(*_both(first), Kept(*counted))
+        return _columns(first, memory, Kept(*counted))
     if part == "weights":
         assert isinstance(stage, Mac)
         if memory.columns == 1 and (memory.block or memory.width > _MANY):
-            varying = _varying_weights(made, stage)
-            return Columns(varying, min(varying, 1 << min(memory.rows, 30)))
-        return Columns(*_both(_rows(_bits(weight_rows(made), stage.weight_bits), memory)))
+            moving = _varying_weights(made, stage)
+            varying = int(moving.sum())
+            return Columns(varying, min(varying, 1 << min(memory.rows, 30)), _by_slice(moving, memory))
+        return _columns(_rows(_bits(weight_rows(made), stage.weight_bits), memory), memory)
     if part == "table":
         assert isinstance(stage, Table)
-        return Columns(*_both(_bits(stage.table.reshape(-1, 1), memory.width)))
+        return _columns(_bits(stage.table.reshape(-1, 1), memory.width), memory)
     assert isinstance(stage, Gather)
     address = memory.width - 1
     source = stage.source.reshape(-1, made.lanes)[:, :1]
     words = np.where(source < 0, 1 << address, source // made.lanes)
-    return Columns(*_both(_rows(_bits(words, memory.width), memory)))
+    return _columns(_rows(_bits(words, memory.width), memory), memory)
 
 
 def _bits(values: npt.NDArray[np.int64], bits: int) -> Bits:
@@ -119,9 +122,15 @@ def _varying(bits: Bits) -> npt.NDArray[np.bool_]:
     return found
 
 
-def _both(bits: Bits) -> tuple[int, int]:
-    moving = bits[:, _varying(bits)]
-    return moving.shape[1], _unlike(moving)
+def _columns(bits: Bits, memory: Memory, kept: Kept = Kept()) -> Columns:
+    moving = _varying(bits)
+    return Columns(int(moving.sum()), _unlike(bits[:, moving]), _by_slice(moving, memory), kept)
+
+
+def _by_slice(moving: npt.NDArray[np.bool_], memory: Memory) -> tuple[int, ...]:
+    """Bits of a row that move, by slice."""
+    by_word = moving.reshape(memory.columns, memory.width).sum(axis=0)
+    return tuple(int(by_word[part.start : part.stop].sum()) for part in memory.slices)
 
 
 def _unlike(bits: Bits) -> int:
@@ -138,8 +147,8 @@ def _count(bits: Bits, block: bool) -> int:
     return moving.shape[1] if block else _unlike(moving)
 
 
-def _varying_weights(made: Hardware, stage: Mac) -> int:
-    """Bits of a word of weights that are no constants."""
+def _varying_weights(made: Hardware, stage: Mac) -> npt.NDArray[np.bool_]:
+    """(PE * SIMD * weight bits,) which bits of a word of weights are no constants."""
     if stage not in _NARROW:
         _NARROW[stage] = stage.weight.astype(np.int16 if stage.weight_bits <= 16 else np.int64)
     weight, fold = _NARROW[stage], made.fold
@@ -150,11 +159,11 @@ def _varying_weights(made: Hardware, stage: Mac) -> int:
         parts = weight.reshape(o // fold.pe, fold.pe, per_group // fold.simd, fold.simd, kh * kw)
         axes = (0, 2, 4)  # type: ignore[assignment]
 
-    def counted(some: npt.NDArray[np.signedinteger]) -> int:
-        moving = np.bitwise_or.reduce(some, axis=axes) ^ np.bitwise_and.reduce(some, axis=axes)
-        return int(((moving.ravel()[:, None] >> np.arange(stage.weight_bits)) & 1).sum())
+    def moving(some: npt.NDArray[np.signedinteger]) -> npt.NDArray[np.bool_]:
+        changed = np.bitwise_or.reduce(some, axis=axes) ^ np.bitwise_and.reduce(some, axis=axes)
+        return ((changed.reshape(-1, 1) >> np.arange(stage.weight_bits)) & 1).astype(bool).ravel()
 
     # A few reads show most often that every bit moves.
     few = parts[:6, :, :6]
-    most = fold.pe * fold.simd * stage.weight_bits
-    return most if few.size < parts.size and counted(few) == most else counted(parts)
+    found = moving(few)
+    return found if found.all() else moving(parts)

@@ -13,8 +13,8 @@ import math
 from collections import Counter
 from dataclasses import dataclass, field
 
-from gatewright.schedules.stream.devices import Fabric
-from gatewright.schedules.stream.hardware import Hardware, Loops
+from gatewright.schedules.stream.devices import MULTIPLIER_CYCLES, Fabric
+from gatewright.schedules.stream.hardware import Hardware, Loops, array_style, product_style
 from gatewright.schedules.stream.memories import Memory, memories_of
 from gatewright.schedules.stream.network import ForkNode, WidthNode
 from gatewright.schedules.stream.rescaling import Scaling, unsigned_bits
@@ -121,15 +121,15 @@ def width_parts(node: WidthNode, fabric: Fabric) -> Parts:
 # -- memories ----------------------------------------------------------------------------------------------------------
 
 
-def _rom(parts: Parts, memory: Memory, columns: Columns, copies: int = 1) -> int:
-    """A gw_rom; returns the bits of a word that are no constants."""
-    wide = columns.varying
+def _rom(parts: Parts, memory: Memory, columns: Columns, copies: int = 1) -> None:
+    """``copies`` gw_roms, in slices."""
     if memory.block:
         if memory.columns > 1:
-            parts.registers(2 * (_clog2(memory.depth) - (_clog2(memory.rows))))
+            parts.registers(2 * (_clog2(memory.depth) - _clog2(memory.rows)) * memory.addresses(parts.fabric))
             parts.add("select", memory.width * (memory.columns - 1), copies)
-        parts.registers(_outside(parts.fabric, wide, memory.rows) * copies)
-        return wide if memory.columns == 1 else memory.width
+        # An ECP5 has registers for what is read in the memories.
+        parts.registers(0 if parts.fabric.distributed else columns.varying * copies)
+        return
     unlike = columns.unlike
     parts.ff += 2 * unlike * copies
     parts.add("plain", unlike * copies)
@@ -138,20 +138,20 @@ def _rom(parts: Parts, memory: Memory, columns: Columns, copies: int = 1) -> int
         parts.add("rom_small", unlike, copies)
     else:
         parts.add("rom_bits", unlike * depth / 16, copies)
-    return unlike
 
 
-def _outside(fabric: Fabric, width: int, rows: int) -> int:
-    """Flip-flops behind a block ROM that stay outside.
-
-    On an ECP5 that is the half of a 36-bit word that leaves by the port without a clock.
-    """
-    if not fabric.distributed:
-        return width
-    if rows > 512 or width <= 18:
-        return 0
-    whole, rest = divmod(width, 36)
-    return 18 * (whole + (rest > 18))
+def _constants(parts: Parts, memory: Memory, columns: Columns) -> None:
+    """A ROM that is read in order."""
+    _rom(parts, memory, columns)
+    if memory.depth == 1:
+        return
+    address, addresses = _clog2(memory.depth), memory.addresses(parts.fabric)
+    parts.ff += address
+    parts.chain("counter", address)
+    if memory.depth != 1 << address:
+        parts.add("control", address)
+    if addresses > 1:
+        parts.registers(address * addresses)
 
 
 def _storage(parts: Parts, width: int, depth: int, asynchronous: bool) -> None:
@@ -221,7 +221,8 @@ def _window(parts: Parts, made: Hardware, ring: Memory) -> None:
         parts.chain("counter", bits)
     parts.add("steps", stepping * max(1, sum(count > 1 for count in counts) - 1))
     parts.add("steps", releases)
-    parts.add("pad", word)
+    if window.padded != (window.height, window.width):
+        parts.add("pad", word)
     parts.add("window", 1)
     if ring.block:
         if not parts.fabric.distributed:
@@ -270,27 +271,42 @@ def _multiplier(parts: Parts, a: int, signed: bool, b: int, style: str, times: i
         parts.add("rows", 2 * ((a + 5) // 2), rows * times)
         parts.add("chains", 1, rows * times)
         parts.ff += (a + 3) * rows * times
-    else:
-        parts.add("rows", row, rows * times)
-        parts.add("row_gates", 2 * row, rows * times)
-        parts.ff += row * rows * times
-    parts.ff += product * times
+        _pairs_of_rows(parts, a, rows, product, times)
+        return
+    parts.add("rows", row, rows * times)
+    parts.add("row_gates", 2 * row, rows * times)
+    parts.ff += (row * rows + product) * times
     for j in range(1, rows):
         parts.chain("row_sum", product - 2 * j, times)
+
+
+def _pairs_of_rows(parts: Parts, a: int, rows: int, product: int, times: int) -> None:
+    """The adders of a gw_ccu2c_multiplier: two rows each, then all pairs."""
+    pairs = -(-rows // 2)
+    for j in range(pairs):
+        width = min(product - 4 * j, a + 6)
+        if 2 * j + 1 < rows:
+            parts.ff += width * times
+            parts.chain("row_sum", width - 2, times)
+        else:
+            parts.registers(min(width, a + 3) * times)
+    parts.ff += product * times
+    parts.add("plain", product if pairs == 1 else 0, times)
+    for j in range(1, pairs):
+        parts.chain("row_sum", product - 4 * j, times)
 
 
 def _mac(parts: Parts, made: Hardware, stage: Mac, memory: Memory, columns: Columns) -> None:
     scaling = made.scaling
     assert scaling is not None
     pe, simd, x, w = made.fold.pe, made.fold.simd, stage.x.bits, stage.weight_bits
-    levels, address = (simd - 1).bit_length(), _clog2(memory.depth)
-    if memory.depth > 1:
-        parts.ff += address
-        parts.chain("counter", address)
-        parts.add("control", address)
-    _rom(parts, memory, columns)
-    parts.registers(3 * (2 + levels) if memory.depth > 1 else 2 + levels)
+    levels = (simd - 1).bit_length()
+    cycles = MULTIPLIER_CYCLES[array_style(stage, parts.fabric)]
+    _constants(parts, memory, columns)
+    parts.registers((3 if memory.depth > 1 else 1) * (cycles + levels))
     parts.ff += 1
+    if parts.fabric.multiplier == "mult18":
+        parts.registers((x + w) * made.hard_multipliers)
     soft = made.multipliers - made.hard_multipliers
     _multiplier(parts, x, stage.x.signed, w, "ternary" if stage.ternary else parts.fabric.soft, soft)
     _tree(parts, simd, x + w, pe)
@@ -363,7 +379,7 @@ def _combine(parts: Parts, made: Hardware, stage: Combine) -> None:
 
 def _product(parts: Parts, made: Hardware, stage: Product) -> None:
     bits = stage.x.bits + (0 if stage.x.signed else 1)
-    parts.registers(3)
+    parts.registers(1 + MULTIPLIER_CYCLES[product_style(stage, parts.fabric)])
     for zero in stage.zero_points:
         own = bits + 1 if zero else bits - (0 if stage.x.signed else 1)
         parts.ff += own * made.lanes
@@ -371,7 +387,9 @@ def _product(parts: Parts, made: Hardware, stage: Product) -> None:
             parts.chain("negate", own, made.lanes)
         else:
             parts.add("plain", own, made.lanes)
-    if made.product_style == "lut":
+    if product_style(stage, made.fabric) == "mult18":
+        parts.registers(min(2 * bits + 2, made.acc_bits) * made.lanes)
+    if product_style(stage, made.fabric) == "lut":
         _multiplier(parts, bits + 1, True, bits + 1, "lut", made.lanes)
 
 
@@ -395,7 +413,7 @@ def _gather(parts: Parts, made: Hardware, stage: Gather, frames: Memory, address
     parts.chain("counter", write)
     parts.chain("counter", read)
     parts.add("control", write + read + 12)
-    _rom(parts, addresses, columns)
+    _constants(parts, addresses, columns)
     filled = bool((stage.source < 0).any())
     parts.ff += int(filled) + frames.width
     parts.add("mux" if filled else "plain", frames.width)
@@ -405,16 +423,11 @@ def _gather(parts: Parts, made: Hardware, stage: Gather, frames: Memory, address
 
 def _rescale(parts: Parts, made: Hardware, scaling: Scaling, memory: Memory, columns: Columns) -> None:
     lanes, acc, total = made.lanes, scaling.acc_bits, scaling.sum_bits
-    if memory.depth > 1:
-        bits = _clog2(memory.depth)
-        parts.ff += bits
-        parts.chain("counter", bits)
-        parts.add("control", bits)
-    _rom(parts, memory, columns)
+    _constants(parts, memory, columns)
     parts.registers(2 * lanes * acc + scaling.latency)
     # Constant constants: the parts of an entry behind the bias that are kept for later.
     kept = columns.kept
-    multiply = 2 + scaling.levels if scaling.multiplier_bits else 0
+    multiply = MULTIPLIER_CYCLES[scaling.style] + scaling.levels if scaling.multiplier_bits else 0
     before = 0 if scaling.mode == "add" else 1
     parts.registers((1 + before) * kept.later)
     parts.registers(multiply * kept.amount)
@@ -456,6 +469,10 @@ def _rescale(parts: Parts, made: Hardware, scaling: Scaling, memory: Memory, col
 def _wide(parts: Parts, scaling: Scaling, product: int, varying: bool, lanes: int) -> None:
     """A gw_wide_multiplier."""
     na, nm, limb = scaling.limbs_a, scaling.limbs_m, scaling.limb
+    if scaling.style == "mult18":  # the registers behind
+        for offset in (limb * (i + j) for i in range(na) for j in range(nm)):
+            unseen = min(scaling.shift_min, limb if na * nm > 1 else product) if not offset else 0
+            parts.registers(max(0, min(2 * limb + 2, product - offset) - unseen) * lanes)
     if scaling.style == "lut":
         for i in range(na):
             a = limb if i < na - 1 else scaling.sum_bits - limb * i

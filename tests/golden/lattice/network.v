@@ -13,7 +13,7 @@ module stage_conv2d_0 (
     output wire [3:0] out_data
 );
     wire may_start, start;
-    wire read_valid, read_restart, word_valid, word_first, word_last;
+    wire read_valid, word_valid, word_first, word_last;
     wire [7:0] word;
     wire sum_valid, made_valid;
     wire [10:0] sum;
@@ -26,24 +26,47 @@ module stage_conv2d_0 (
         .RELEASE_Y(8), .RELEASE_FRAME(26), .SPACE(8), .WINDOWS(7)
     ) window (
         .clk(clk), .rst(rst), .in_valid(in0_valid), .in_ready(in0_ready), .in_data(in0_data),
-        .turn_ready(may_start), .turn_start(start), .read_valid(read_valid), .read_restart(read_restart),
-        .word_valid(word_valid), .word_first(word_first), .word_last(word_last), .word(word)
+        .turn_ready(may_start), .turn_start(start), .read_valid(read_valid), .word_valid(word_valid),
+        .word_first(word_first), .word_last(word_last), .word(word)
+    );
+    wire [1:0] weights;
+    wire [4:0] weights_address;
+    gw_sequence #(
+        .WORDS(24), .ADDRESS(5), .COPIES(1)
+    ) weights_order (
+        .clk(clk), .rst(rst), .next(read_valid), .address(weights_address)
+    );
+    gw_rom #(
+        .WIDTH(2), .ROWS(24), .COLUMNS(1), .ROW(5), .ADDRESS(5), .BLOCK(0), .FILE("conv2d_0_weights.hex")
+    ) weights_rom (
+        .clk(clk), .address(weights_address[0 +: 5]), .data(weights[1:0])
     );
     gw_mac #(
         .PE(1), .SIMD(1), .DEPTHWISE(0), .LANES(1), .X(8), .X_SIGNED(0), .W(2), .ACC(11), .LEVELS(0),
-        .DIRECT(0), .PAIRED(1), .STYLE("mac16"), .OTHER("ternary"), .READS(24), .ADDRESS(5), .ROWS(24),
-        .COLUMNS(1), .ROW(5), .BLOCK(0), .FILE("conv2d_0_weights.hex"), .COUNT(1)
+        .DIRECT(0), .PAIRED(1), .STYLE("mac16"), .OTHER("ternary"), .CYCLES(2), .COUNT(1)
     ) mac (
-        .clk(clk), .rst(rst), .read_valid(read_valid), .read_restart(read_restart), .word_valid(word_valid),
-        .word_first(word_first), .word_last(word_last), .word(word), .out_valid(sum_valid), .out(sum)
+        .clk(clk), .rst(rst), .word_valid(word_valid), .word_first(word_first), .word_last(word_last),
+        .word(word), .weights(weights), .out_valid(sum_valid), .out(sum)
+    );
+    wire [22:0] rescale;
+    wire [1:0] rescale_address;
+    gw_sequence #(
+        .WORDS(3), .ADDRESS(2), .COPIES(1)
+    ) rescale_order (
+        .clk(clk), .rst(rst), .next(sum_valid), .address(rescale_address)
+    );
+    gw_rom #(
+        .WIDTH(23), .ROWS(3), .COLUMNS(1), .ROW(2), .ADDRESS(2), .BLOCK(0), .FILE("conv2d_0_rescale.hex")
+    ) rescale_rom (
+        .clk(clk), .address(rescale_address[0 +: 2]), .data(rescale[22:0])
     );
     gw_rescale #(
         .LANES(1), .ACC(11), .BIAS(11), .SUM(12), .M(8), .LIMB(15), .NA(1), .NM(1), .LEVELS(0), .STYLE("mac16"),
-        .AMOUNT(4), .STAGES(2), .SHIFT_MIN(0), .SCALED(20), .MODE("add"), .ROUND(64'sd1), .OUT(4), .LOW(64'sd1),
-        .HIGH(64'sd8), .WRAP(0), .POSITIONS(3), .ADDRESS(2), .ROWS(3), .COLUMNS(1), .ROW(2), .BLOCK(0),
-        .FILE("conv2d_0_rescale.hex")
-    ) rescale (
-        .clk(clk), .rst(rst), .in_valid(sum_valid), .in(sum), .out_valid(made_valid), .out(made)
+        .CYCLES(2), .AMOUNT(4), .STAGES(2), .SHIFT_MIN(0), .SCALED(20), .MODE("add"), .ROUND(64'sd1), .OUT(4),
+        .LOW(64'sd1), .HIGH(64'sd8), .WRAP(0)
+    ) requantize (
+        .clk(clk), .rst(rst), .in_valid(sum_valid), .in(sum), .constants(rescale), .out_valid(made_valid),
+        .out(made)
     );
     // A start takes the credits of its tokens; a token that leaves returns one.
     gw_credit #(
@@ -72,7 +95,7 @@ module stage_max_pool2d_1 (
     output wire [3:0] out_data
 );
     wire may_start, start;
-    wire read_valid, read_restart, word_valid, word_first, word_last;
+    wire read_valid, word_valid, word_first, word_last;
     wire [3:0] word;
     wire sum_valid, made_valid;
     wire [4:0] sum;
@@ -85,8 +108,8 @@ module stage_max_pool2d_1 (
         .RELEASE_FRAME(15), .SPACE(6), .WINDOWS(4)
     ) window (
         .clk(clk), .rst(rst), .in_valid(in0_valid), .in_ready(in0_ready), .in_data(in0_data),
-        .turn_ready(may_start), .turn_start(start), .read_valid(read_valid), .read_restart(read_restart),
-        .word_valid(word_valid), .word_first(word_first), .word_last(word_last), .word(word)
+        .turn_ready(may_start), .turn_start(start), .read_valid(read_valid), .word_valid(word_valid),
+        .word_first(word_first), .word_last(word_last), .word(word)
     );
     gw_pool #(
         .MAXIMUM(1), .CHANNELS(1), .LANES(1), .X(4), .X_SIGNED(0), .ACC(5), .COUNT(1)
@@ -94,13 +117,25 @@ module stage_max_pool2d_1 (
         .clk(clk), .rst(rst), .word_valid(word_valid), .word_first(word_first), .word_last(word_last),
         .word(word), .out_valid(sum_valid), .out(sum)
     );
+    wire [0:0] rescale;
+    wire [0:0] rescale_address;
+    gw_sequence #(
+        .WORDS(1), .ADDRESS(1), .COPIES(1)
+    ) rescale_order (
+        .clk(clk), .rst(rst), .next(sum_valid), .address(rescale_address)
+    );
+    gw_rom #(
+        .WIDTH(1), .ROWS(1), .COLUMNS(1), .ROW(1), .ADDRESS(1), .BLOCK(0), .FILE("max_pool2d_1_rescale.hex")
+    ) rescale_rom (
+        .clk(clk), .address(rescale_address[0 +: 1]), .data(rescale[0:0])
+    );
     gw_rescale #(
         .LANES(1), .ACC(5), .BIAS(1), .SUM(5), .M(0), .LIMB(15), .NA(1), .NM(1), .LEVELS(0), .STYLE("mac16"),
-        .AMOUNT(0), .STAGES(0), .SHIFT_MIN(0), .SCALED(5), .MODE("add"), .ROUND(64'sd0), .OUT(4), .LOW(64'sd0),
-        .HIGH(64'sd15), .WRAP(0), .POSITIONS(1), .ADDRESS(1), .ROWS(1), .COLUMNS(1), .ROW(1), .BLOCK(0),
-        .FILE("max_pool2d_1_rescale.hex")
-    ) rescale (
-        .clk(clk), .rst(rst), .in_valid(sum_valid), .in(sum), .out_valid(made_valid), .out(made)
+        .CYCLES(2), .AMOUNT(0), .STAGES(0), .SHIFT_MIN(0), .SCALED(5), .MODE("add"), .ROUND(64'sd0), .OUT(4),
+        .LOW(64'sd0), .HIGH(64'sd15), .WRAP(0)
+    ) requantize (
+        .clk(clk), .rst(rst), .in_valid(sum_valid), .in(sum), .constants(rescale), .out_valid(made_valid),
+        .out(made)
     );
     // A start takes the credits of its tokens; a token that leaves returns one.
     gw_credit #(
@@ -156,13 +191,25 @@ module stage_add_2 (
     ) combine (
         .clk(clk), .in({x1, x0}), .out(sum)
     );
+    wire [17:0] rescale;
+    wire [0:0] rescale_address;
+    gw_sequence #(
+        .WORDS(1), .ADDRESS(1), .COPIES(1)
+    ) rescale_order (
+        .clk(clk), .rst(rst), .next(sum_valid), .address(rescale_address)
+    );
+    gw_rom #(
+        .WIDTH(18), .ROWS(1), .COLUMNS(1), .ROW(1), .ADDRESS(1), .BLOCK(0), .FILE("add_2_rescale.hex")
+    ) rescale_rom (
+        .clk(clk), .address(rescale_address[0 +: 1]), .data(rescale[17:0])
+    );
     gw_rescale #(
         .LANES(1), .ACC(17), .BIAS(18), .SUM(18), .M(0), .LIMB(15), .NA(1), .NM(1), .LEVELS(0), .STYLE("mac16"),
-        .AMOUNT(0), .STAGES(0), .SHIFT_MIN(8), .SCALED(10), .MODE("add"), .ROUND(64'sd0), .OUT(8),
-        .LOW(64'sd58), .HIGH(64'sd64), .WRAP(0), .POSITIONS(1), .ADDRESS(1), .ROWS(1), .COLUMNS(1), .ROW(1),
-        .BLOCK(0), .FILE("add_2_rescale.hex")
-    ) rescale (
-        .clk(clk), .rst(rst), .in_valid(sum_valid), .in(sum), .out_valid(made_valid), .out(made)
+        .CYCLES(2), .AMOUNT(0), .STAGES(0), .SHIFT_MIN(8), .SCALED(10), .MODE("add"), .ROUND(64'sd0), .OUT(8),
+        .LOW(64'sd58), .HIGH(64'sd64), .WRAP(0)
+    ) requantize (
+        .clk(clk), .rst(rst), .in_valid(sum_valid), .in(sum), .constants(rescale), .out_valid(made_valid),
+        .out(made)
     );
     // A start takes the credits of its tokens; a token that leaves returns one.
     gw_credit #(
