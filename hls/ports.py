@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from gatewright.compiler.errors import UsageError
 
-__all__ = ["Tensors", "all_physical", "logical"]
+__all__ = ["Tensors", "all_physical", "element_bytes", "from_bytes", "logical", "to_bytes"]
 
 Tensors = dict[str, npt.NDArray[np.integer[Any]]]
 
@@ -53,6 +53,31 @@ def logical(port: Mapping[str, Any], array: npt.NDArray[np.int32]) -> npt.NDArra
         restored[:, port["index"]] = array
     whole = restored.reshape(samples * shape[0], *shape[1:]) if shape else restored.reshape(samples)
     return np.ascontiguousarray(whole, np.dtype(port["dtype"]))
+
+
+def element_bytes(bits: int) -> int:
+    """Bytes an element takes on a line or in a file."""
+    return (bits + 7) // 8
+
+
+def to_bytes(port: Mapping[str, Any], array: npt.NDArray[np.int32]) -> npt.NDArray[np.uint8]:
+    """Elements as whole bytes, the lowest first: (samples, elements) -> (samples, tokens, bytes of a token)."""
+    bits = port["bits"]
+    words = (array.astype(np.int64) & ((1 << bits) - 1)).astype("<i8")
+    parts = words[..., None].view(np.uint8)[..., : element_bytes(bits)]
+    return np.ascontiguousarray(parts).reshape(array.shape[0], port["tokens"], -1)
+
+
+def from_bytes(port: Mapping[str, Any], data: bytes | bytearray, samples: int) -> npt.NDArray[np.int32]:
+    """The inverse of :func:`to_bytes`: (samples, elements)."""
+    bits, size = port["bits"], element_bytes(port["bits"])
+    parts = np.frombuffer(bytes(data), np.uint8).reshape(samples, -1, size)
+    words = np.zeros(parts.shape[:2], np.int64)
+    for position in range(size):
+        words |= parts[..., position].astype(np.int64) << (8 * position)
+    if port["signed"]:
+        words -= (words >> (bits - 1)) << bits
+    return words.astype(np.int32)
 
 
 def _physical(port: Mapping[str, Any], inputs: Mapping[str, npt.NDArray[np.integer[Any]]]) -> npt.NDArray[np.int32]:

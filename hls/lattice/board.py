@@ -19,9 +19,9 @@ import numpy.typing as npt
 from gatewright.compiler.errors import UsageError
 from gatewright.hls.lattice.clocking import Clock, clock_of
 from gatewright.hls.lattice.database import Pin, Site
-from gatewright.hls.ports import all_physical
+from gatewright.hls.ports import all_physical, element_bytes
 
-__all__ = ["BoardDesign", "element_bytes", "pack_tokens", "write_top"]
+__all__ = ["BoardDesign", "pack_tokens", "write_top"]
 
 Arrays = Mapping[str, npt.NDArray[np.integer[Any]]]
 
@@ -50,11 +50,6 @@ class BoardDesign:
     clock_mhz: float
     baud: int
     note: str
-
-
-def element_bytes(bits: int) -> int:
-    """Bytes an element takes on the line."""
-    return (bits + 7) // 8
 
 
 def pack_tokens(port: Mapping[str, Any], array: npt.NDArray[np.int32]) -> list[int]:

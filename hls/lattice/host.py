@@ -20,10 +20,9 @@ import numpy as np
 import numpy.typing as npt
 
 from gatewright.compiler.errors import ToolError, UsageError
-from gatewright.hls.lattice.board import element_bytes
-from gatewright.hls.ports import Tensors, all_physical, logical
+from gatewright.hls.ports import Tensors, all_physical, element_bytes, from_bytes, logical, to_bytes
 
-__all__ = ["UartNetwork", "from_bytes", "schedule", "to_bytes"]
+__all__ = ["UartNetwork", "schedule"]
 
 _CREDIT = 0xFF
 # What gw_uart_fifo holds, and what a credit gives back, in bytes.
@@ -32,26 +31,6 @@ _CHUNK = 128
 
 Port = Mapping[str, Any]
 Words = npt.NDArray[np.int32]
-
-
-def to_bytes(port: Port, array: Words) -> npt.NDArray[np.uint8]:
-    """Elements as they go over the line: (samples, elements) -> (samples, tokens, bytes of a token)."""
-    bits = port["bits"]
-    words = (array.astype(np.int64) & ((1 << bits) - 1)).astype("<i8")
-    parts = words[..., None].view(np.uint8)[..., : element_bytes(bits)]
-    return np.ascontiguousarray(parts).reshape(array.shape[0], port["tokens"], -1)
-
-
-def from_bytes(port: Port, data: bytes | bytearray, samples: int) -> Words:
-    """The inverse of :func:`to_bytes`: (samples, elements)."""
-    bits, size = port["bits"], element_bytes(port["bits"])
-    parts = np.frombuffer(bytes(data), np.uint8).reshape(samples, -1, size)
-    words = np.zeros(parts.shape[:2], np.int64)
-    for position in range(size):
-        words |= parts[..., position].astype(np.int64) << (8 * position)
-    if port["signed"]:
-        words -= (words >> (bits - 1)) << bits
-    return words.astype(np.int32)
 
 
 def schedule(ports: Sequence[Port]) -> list[tuple[int, int]]:

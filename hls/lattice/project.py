@@ -1,4 +1,7 @@
-"""The folder of a design: Verilog, memories, library modules, and ``design.json``, which says what the ports carry."""
+"""The folder of a design: Verilog, memories, library modules, and ``design.json``, which says what the ports carry.
+
+Weights that come from outside lie in ``weights.bin``, one region a port, in the order they are read.
+"""
 
 from __future__ import annotations
 
@@ -8,11 +11,17 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from gatewright.hls.lattice.verilog import write_network
+from gatewright.hls.ports import element_bytes
+from gatewright.schedules.stream.memories import weight_rows
 from gatewright.schedules.stream.network import Network, PortNode
 from gatewright.schedules.stream.stages import Port
 
-__all__ = ["write"]
+__all__ = ["WEIGHTS", "write"]
+
+WEIGHTS = "weights.bin"
 
 
 def write(network: Network, directory: Path, extra: Mapping[str, Any] | None = None) -> None:
@@ -32,15 +41,39 @@ def write(network: Network, directory: Path, extra: Mapping[str, Any] | None = N
     (rtl / "network.v").write_text(sources.text, encoding="utf-8")
     for name, text in sources.memories.items():
         (rtl / name).write_text(text, encoding="utf-8")
+    weights, regions = _weights(network)
+    if weights:
+        (directory / WEIGHTS).write_bytes(weights)
     data = {
         "schema_version": 1,
         "name": network.design.name,
         "sources": [*library, "network.v"],
         "inputs": _ports(network, network.design.inputs, "s"),
         "outputs": _ports(network, network.design.outputs, "m"),
+        "weights": regions,
         "extra": dict(extra or {}),
     }
     (directory / "design.json").write_text(json.dumps(data, indent=1) + "\n", encoding="utf-8")
+
+
+def _weights(network: Network) -> tuple[bytes, list[dict[str, Any]]]:
+    """Contents of ``weights.bin``, and what each port reads of it: a weight takes whole bytes, lowest first."""
+    data, regions = bytearray(), []
+    made = {node.name: node.hardware for node in network.stages}
+    for node in network.weights:
+        (channel,) = node.outputs
+        rows = weight_rows(made[node.stage.name])
+        size = element_bytes(channel.bits)
+        raw = rows.astype("<i8").reshape(-1, 1).view(np.uint8)[:, :size]
+        regions.append(
+            {
+                "port": node.name, "stage": node.stage.name, "file": WEIGHTS, "bits": channel.bits, "signed": channel.signed,
+                "lanes": channel.lanes, "tokens": channel.tokens, "words": node.words, "offset": len(data),
+                "bytes": raw.size,
+            }
+        )  # fmt: skip
+        data += raw.tobytes()
+    return bytes(data), regions
 
 
 def _ports(network: Network, ports: tuple[Port, ...], side: str) -> list[dict[str, Any]]:

@@ -9,12 +9,13 @@
 // Reader. Seven nested loops, the innermost first:
 //     word in the group (N0), kernel column (N1), kernel row (N2), fold of the outputs (N3), group (N4), window column
 //     (N5), window row (N6).
-// A *turn* is N0*N1*N2 reads: what one accumulation needs. A *window* is N3*N4 turns. One read a cycle; a turn starts
-// when `turn_ready` says that its results have room, the first turn of a window also waits for the window's last pixel.
+// A *turn* is N0*N1*N2 reads: what one accumulation needs. A *window* is N3*N4 turns. One read a cycle in which
+// `read_ready` says that what belongs to it is there; a turn starts when `turn_ready` says that its results have room, the
+// first turn of a window also waits for the window's last pixel.
 // When the reader leaves a window it gives back the words no later window needs.
 //
-// Timing: a turn begins in cycle t (`turn_start`), its i-th read leaves as `word` in cycle t + i + 3; `read_valid` stands
-// in cycle t + i + 1, so a ROM of two cycles that moves on with it delivers beside `word`.
+// Timing: a read in cycle t (`reading`; `turn_start`, if it is a turn's first) leaves as `word` in cycle t + 3;
+// `read_valid` stands in cycle t + 1, so a ROM of two cycles that moves on with it delivers beside `word`.
 module gw_window #(
     parameter WORD = 8,          // bits of a word
     parameter ADDRESS = 7,       // the ring has 2**ADDRESS words
@@ -50,6 +51,8 @@ module gw_window #(
     input  wire [WORD-1:0]  in_data,
     input  wire             turn_ready,
     output wire             turn_start,
+    input  wire             read_ready,
+    output wire             reading,
     output reg              read_valid,
     output reg              word_valid,
     output reg              word_first,     // of a turn
@@ -142,9 +145,10 @@ module gw_window #(
     wire turn_end = e0 && e1 && e2;
     wire window_end = turn_end && e3 && e4;
 
-    assign turn_start = !inside_turn && turn_ready && (inside_window || has_window);
-    wire window_start = turn_start && !inside_window;
-    wire read = inside_turn || turn_start;
+    wire read = read_ready && (inside_turn || turn_ready && (inside_window || has_window));
+    wire window_start = read && !inside_turn && !inside_window;
+    assign turn_start = read && !inside_turn;
+    assign reading = read;
 
     always @(posedge clk) begin
         if (read) begin

@@ -15,6 +15,7 @@ from gatewright.schedules.stream.rescaling import Scaling, scaling_of
 from gatewright.schedules.stream.stages import Combine, Concat, Gather, Mac, Map, Pool, Product, Stage, Table, Window
 
 __all__ = [
+    "READ_TO_WORD",
     "Fold",
     "Hardware",
     "Loops",
@@ -45,11 +46,13 @@ class Fold:
             any other stage.
         simd: input channels at once (Mac only).
         hard: products of a Mac made by the device's own multipliers; the rest are logic. -1: all of them.
+        outside: the weights of a Mac are no ROM: they come as a stream, a word a read.
     """
 
     pe: int = 1
     simd: int = 1
     hard: int = -1
+    outside: bool = False
 
 
 @dataclass(frozen=True)
@@ -204,6 +207,11 @@ class Hardware:
     def burst(self) -> int:
         """Tokens one turn makes."""
         return self.fold.pe // self.lanes if self.loops is not None else 1
+
+    @property
+    def weight_words(self) -> int:
+        """Words of weights a window reads: PE * SIMD weights each."""
+        return self.loops.turn * self.loops.turns if isinstance(self.stage, Mac) and self.loops is not None else 0
 
     @property
     def work_cycles(self) -> int:

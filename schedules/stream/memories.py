@@ -84,8 +84,8 @@ def memories_of(made: Hardware) -> list[Memory]:
     if made.loops is not None:
         x = stage.x  # type: ignore[attr-defined]
         add("ring", made.in_lanes[0] * x.bits, made.loops.ring, True)
-    if isinstance(stage, Mac) and made.loops is not None:
-        add("weights", made.multipliers * stage.weight_bits, made.loops.turn * made.loops.turns, False)
+    if isinstance(stage, Mac) and not made.fold.outside:
+        add("weights", made.multipliers * stage.weight_bits, made.weight_words, False)
     if made.scaling is not None:
         positions = len(made.scaling.entries)
         add("rescale", made.lanes * made.scaling.entry_bits, max(1, positions // made.lanes), False)

@@ -12,9 +12,20 @@ from dataclasses import dataclass, field, replace
 
 from gatewright.schedules.stream.devices import Fabric
 from gatewright.schedules.stream.hardware import Fold, Hardware, hardware
-from gatewright.schedules.stream.stages import Concat, Design, Mac, Pool, Stream
+from gatewright.schedules.stream.stages import Concat, Design, Mac, Pool, Stage, Stream
 
-__all__ = ["Channel", "ForkNode", "Network", "Node", "PortNode", "StageNode", "WidthNode", "assemble", "with_depths"]
+__all__ = [
+    "Channel",
+    "ForkNode",
+    "Network",
+    "Node",
+    "PortNode",
+    "StageNode",
+    "WeightsNode",
+    "WidthNode",
+    "assemble",
+    "with_depths",
+]
 
 SHALLOW = 4
 """Tokens of a fork's FIFO in front of the branch that is not waited for."""
@@ -50,6 +61,14 @@ class PortNode(Node):
     """Border of the design: an input (writes one channel) or an output (reads one)."""
 
     position: int
+
+
+@dataclass(frozen=True, eq=False)
+class WeightsNode(Node):
+    """Border of the design: weights of ``stage`` come in, ``words`` of them again and again."""
+
+    stage: Stage
+    words: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,6 +121,11 @@ class Network:
         return tuple(node for node in self.nodes if isinstance(node, ForkNode))
 
     @property
+    def weights(self) -> tuple[WeightsNode, ...]:
+        """Where weights come in."""
+        return tuple(node for node in self.nodes if isinstance(node, WeightsNode))
+
+    @property
     def channels(self) -> tuple[Channel, ...]:
         """All channels, by their makers' order."""
         return tuple(channel for node in self.nodes for channel in node.outputs)
@@ -117,6 +141,15 @@ class _Assembly:
 
     def channel(self, name: str, stream: Stream, lanes: int) -> Channel:
         return Channel(name, lanes, stream.bits, stream.signed, stream.elements // lanes)
+
+    def weights_of(self, made: Hardware) -> Channel:
+        """The border the weights of a stage come through."""
+        stage, loops = made.stage, made.loops
+        assert isinstance(stage, Mac) and loops is not None
+        channel = Channel(f"{stage.name}_weights", made.multipliers, stage.weight_bits, True, loops.reads)
+        position = sum(isinstance(node, WeightsNode) for node in self.nodes)
+        self.nodes.append(WeightsNode(f"w{position}", (), (channel,), stage, made.weight_words))
+        return channel
 
     def weight(self, name: str) -> int:
         """How long the way from the stage ``name`` to the end is; stages that hold back pixels count double."""
@@ -171,6 +204,8 @@ def assemble(design: Design, folds: Mapping[str, Fold], fabric: Fabric) -> Netwo
     for stage in design.stages:
         found = made[stage.name]
         inputs = tuple(build.ends[stage.name, i] for i in range(len(stage.inputs)))
+        if found.fold.outside:
+            inputs = (*inputs, build.weights_of(found))
         leaving = build.channel(stage.name, stage.output, found.lanes)
         build.nodes.append(StageNode(stage.name, inputs, (leaving,), found))
         build.distribute(stage.name, leaving, stage.output, wanted)

@@ -15,7 +15,16 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from gatewright.schedules.stream.network import Channel, ForkNode, Network, Node, PortNode, StageNode, WidthNode
+from gatewright.schedules.stream.network import (
+    Channel,
+    ForkNode,
+    Network,
+    Node,
+    PortNode,
+    StageNode,
+    WeightsNode,
+    WidthNode,
+)
 from gatewright.schedules.stream.stages import Concat, Gather
 
 __all__ = ["Deadlock", "Timing", "time_network"]
@@ -107,6 +116,8 @@ def _process(node: Node, wires: dict[str, _Wire], frames: int) -> Advance:
     match node:
         case PortNode() if node.outputs:
             return _source(outs[0], frames * node.outputs[0].tokens)
+        case WeightsNode():
+            return _source(outs[0], frames * node.outputs[0].tokens)
         case PortNode():
             return _sink(ins[0])
         case ForkNode():
@@ -122,7 +133,7 @@ def _process(node: Node, wires: dict[str, _Wire], frames: int) -> Advance:
 
 def _stage(node: StageNode, ins: Sequence[_Wire], out: _Wire) -> Advance:
     if node.hardware.loops is not None:
-        return _window(node, ins[0], out)
+        return _window(node, ins, out)
     if isinstance(node.hardware.stage, Gather):
         return _gather(node, ins[0], out)
     return _pipeline(node, ins, out)
@@ -349,9 +360,9 @@ def _gather(node: StageNode, source: _Wire, out: _Wire) -> Advance:
     return advance
 
 
-def _window(node: StageNode, source: _Wire, out: _Wire) -> Advance:
-    writer = _Writer(node, source)
-    reader = _Reader(node, out)
+def _window(node: StageNode, ins: Sequence[_Wire], out: _Wire) -> Advance:
+    writer = _Writer(node, ins[0])
+    reader = _Reader(node, out, ins[1] if node.hardware.fold.outside else None)
 
     def advance() -> bool:
         progress, more = False, True
@@ -422,13 +433,15 @@ class _Writer:
 
 
 class _Reader:
-    """Reads the windows turn by turn."""
+    """Reads the windows turn by turn; with ``weights``, every read waits for a word of them."""
 
-    def __init__(self, node: StageNode, out: _Wire) -> None:
+    def __init__(self, node: StageNode, out: _Wire, weights: _Wire | None) -> None:
         hardware = node.hardware
         assert hardware.loops is not None
         self.loops = hardware.loops
         self.out = out
+        self.weights = weights
+        self.read = 0  # reads of the turn that have been made
         self.latency = hardware.latency + 1
         self.burst = hardware.burst
         self.credits = hardware.fifo
@@ -446,22 +459,40 @@ class _Reader:
             self.cursor += 1
         return self.releases[self.cursor][1] if self.cursor < len(self.releases) else None
 
+    def _with_weights(self, weights: _Wire, time: int, length: int) -> bool:
+        """Read on from cycle ``time``; whether all of the turn's words were there."""
+        available, moved = weights.available, weights.moved
+        while self.read < length:
+            if len(available) <= len(moved):
+                return False
+            time = max(time, available[len(moved)])
+            moved.append(time)
+            time += 1
+            self.free = time
+            self.read += 1
+        self.read = 0
+        return True
+
     def advance(self, writer: _Writer) -> bool:
         loops, out, burst, credits = self.loops, self.out, self.burst, self.credits
         columns, rows, length, per_window = loops.counts[5], loops.counts[6], loops.turn, loops.turns
         before = self.turns
         while True:
             time = self.free
-            if self.turn == 0:
+            if self.turn == 0 and not self.read:
                 if len(writer.windows) <= self.window:
                     break
                 time = max(time, writer.windows[self.window] + 1)
             owed = (self.turns + 1) * burst - credits  # tokens that must have left before this turn
-            if owed > 0:
+            if owed > 0 and not self.read:
                 if len(out.moved) < owed:
                     break
                 time = max(time, out.moved[owed - 1] + CREDIT)
             end = time + length - 1
+            if self.weights is not None:
+                if not self._with_weights(self.weights, time, length):
+                    break
+                end = self.free - 1
             first = end + self.latency
             out.available.extend(range(first, first + burst))
             self.free = end + 1

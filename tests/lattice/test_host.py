@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 
 from gatewright.compiler.errors import ToolError, UsageError
-from gatewright.hls.lattice.host import UartNetwork, from_bytes, schedule, to_bytes
+from gatewright.hls.lattice.host import UartNetwork, schedule
+from gatewright.hls.ports import from_bytes, to_bytes
 from tests.lattice import echo
 
 Play = Callable[[Callable[[int], None]], str]

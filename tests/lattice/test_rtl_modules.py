@@ -132,7 +132,7 @@ SERIAL = Fold()
 
 def window_bench(
     window: Window, fold: Fold = SERIAL, outputs: int = 1, groups: int = 1, push: int = 256, turn: int = 256,
-    fabric: str = "ecp5",
+    fabric: str = "ecp5", read: int = 256,
 ) -> Bench:  # fmt: skip
     """A reader in words of one element; ``fold.simd`` is 1, only the loops matter."""
     weight = np.ones((outputs, window.channels // groups, *window.kernel), np.int64)
@@ -147,7 +147,7 @@ def window_bench(
     del parameters["WORD"], parameters["PAD"]
     group = 1 if stage.depthwise else window.channels // groups
     more = {"DILATION_Y": window.dilation[0], "DILATION_X": window.dilation[1], "GROUP": group}
-    return Bench("bench_window", {**parameters, **more, "PUSH": push, "TURN": turn})
+    return Bench("bench_window", {**parameters, **more, "PUSH": push, "TURN": turn, "READ": read})
 
 
 def window_benches() -> dict[str, Bench]:
@@ -156,6 +156,7 @@ def window_benches() -> dict[str, Bench]:
         "window_dense": window_bench(Window(1, 3, 7), outputs=4, fold=Fold(2), turn=100),
         "window_3x3": window_bench(Window(5, 6, 2, (3, 3), padding=(1, 1, 1, 1), pad=0xA5), outputs=3),
         "window_stall": window_bench(Window(5, 6, 2, (3, 3), padding=(1, 1, 1, 1), pad=0xA5), push=100, turn=60),
+        "window_words": window_bench(Window(5, 6, 2, (3, 3), padding=(1, 1, 1, 1), pad=0xA5), turn=200, read=90),
         "window_stride": window_bench(Window(7, 9, 3, (3, 2), (2, 3), padding=(0, 1, 2, 0), pad=0xA5), turn=128),
         "window_skip": window_bench(Window(8, 8, 2, (1, 1), (3, 3)), push=128),
         "window_dilated": window_bench(Window(9, 8, 1, (3, 2), (1, 2), (2, 3), (2, 0, 1, 1), 0xA5), outputs=2),
@@ -312,6 +313,7 @@ FAULTS: dict[str, tuple[str, str, str, str]] = {
     "window_release": ("gw_window", "!e5 ? RELEASE_X", "!e5 ? RELEASE_X + 1", "window_stall"),
     "window_ready": ("gw_window", "turn_ready && (inside", "(inside", "window_stall"),
     "window_ahead": ("gw_window", "px == hit_x && py == hit_y", "px == hit_x - 1 && py == hit_y", "window_3x3"),
+    "window_reads_early": ("gw_window", "wire read = read_ready && (", "wire read = (", "window_words"),
     "window_early": ("gw_window", "(write_pad && !(EARLY && frame_begins) || in_valid)", "(write_pad || 1'b1)",
                      "window_early"),
 }  # fmt: skip

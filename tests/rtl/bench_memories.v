@@ -184,17 +184,18 @@ module bench_window #(
     parameter RELEASE_X = 1, RELEASE_Y = 1, RELEASE_FRAME = 1, SPACE = 9, WINDOWS = 8,
     parameter DILATION_Y = 1, DILATION_X = 1, GROUP = 0,     // words from group to group
     parameter PUSH = 256,
-    parameter TURN = 256                                     // chance of `turn_ready`
+    parameter TURN = 256,                                    // chance of `turn_ready`
+    parameter READ = 256                                     // chance of `read_ready`
 ) (
     input wire clk, input wire rst, output reg done, output reg failed
 );
 `include "mix.vh"
     localparam FRAMES = 4;
-    wire in_valid, in_ready, turn_start, read_valid, word_valid, word_first, word_last;
+    wire in_valid, in_ready, turn_start, reading, read_valid, word_valid, word_first, word_last;
     wire [7:0] in_data, word;
     wire [31:0] taken;
     wire [63:0] random;
-    reg turn_ready;
+    reg turn_ready, read_ready;
     bench_random #(.SEED(TURN + 13)) dice (clk, rst, random);
     bench_source #(.BITS(8), .SEED(6), .CHANCE(PUSH)) source (clk, rst, in_valid, in_ready, in_data, taken);
     gw_window #(
@@ -205,8 +206,8 @@ module bench_window #(
         .STEP7(STEP7), .RELEASE_X(RELEASE_X), .RELEASE_Y(RELEASE_Y), .RELEASE_FRAME(RELEASE_FRAME), .SPACE(SPACE),
         .WINDOWS(WINDOWS)
     ) window (
-        clk, rst, in_valid, in_ready, in_data, turn_ready, turn_start, read_valid, word_valid, word_first, word_last,
-        word
+        clk, rst, in_valid, in_ready, in_data, turn_ready, turn_start, read_ready, reading, read_valid, word_valid,
+        word_first, word_last, word
     );
     integer f, i0, i1, i2, i3, i4, i5, i6;
     wire [31:0] y = i6 * STRIDE_Y + i2 * DILATION_Y;
@@ -219,17 +220,19 @@ module bench_window #(
     wire last = i0 == N0 - 1 && i1 == N1 - 1 && i2 == N2 - 1;
     // `word` comes two cycles after `read_valid`, which comes one after the start of a turn.
     wire start_late, known_start, read_late, known_read;
-    bench_late #(.WIDTH(1), .CYCLES(1)) after_start (clk, rst, turn_start, start_late, known_start);
+    bench_late #(.WIDTH(1), .CYCLES(1)) after_start (clk, rst, reading, start_late, known_start);
     bench_late #(.WIDTH(1), .CYCLES(2)) after_read (clk, rst, read_valid, read_late, known_read);
     always @(posedge clk)
         if (rst) begin
             {f, i0, i1, i2, i3, i4, i5, i6} <= 0;
             turn_ready <= 0;
+            read_ready <= 0;
             done <= 0;
             failed <= 0;
         end else begin
             turn_ready <= random[40:32] < TURN + 256 * (TURN == 256);
-            if (known_start && start_late && !read_valid || turn_start && !turn_ready)
+            read_ready <= random[51:43] < READ + 256 * (READ == 256);
+            if (known_start && start_late !== read_valid || turn_start && !(turn_ready && reading) || reading && !read_ready)
                 failed <= 1;
             if (known_read && word_valid !== read_late)
                 failed <= 1;

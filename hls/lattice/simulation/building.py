@@ -184,4 +184,8 @@ def _ports(design: Mapping[str, Any]) -> str:
             for port in ports
         ]
         text += f"#define {macro}(X) {' '.join(rows)}\n"
-    return text
+    text += "// X(port, bits, lanes, is_signed, tokens, repeats)\n#define GATEWRIGHT_WEIGHTS(X)"
+    for port in design.get("weights", []):
+        sign = str(port["signed"]).lower()
+        text += f" X({port['port']}, {port['bits']}, {port['lanes']}, {sign}, {port['tokens']}, {port['words']})"
+    return f"{text}\n"

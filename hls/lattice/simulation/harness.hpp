@@ -2,7 +2,8 @@
 // and checks that every stream keeps the protocol. Included once, by the file the build writes, after these:
 //
 //   Vnetwork.h   what Verilator makes of the design
-//   ports.h      GATEWRIGHT_INPUTS(X) and GATEWRIGHT_OUTPUTS(X): X(port, bits, lanes, is_signed, tokens a frame)
+//   ports.h      GATEWRIGHT_INPUTS(X), GATEWRIGHT_OUTPUTS(X): X(port, bits, lanes, is_signed, tokens a frame)
+//                GATEWRIGHT_WEIGHTS(X): X(port, bits, lanes, is_signed, tokens a frame, tokens after which they repeat)
 //
 // A cycle is: choose what sources offer and which sinks are ready, settle with clk low, read, raise clk. Cycle 0 ends
 // with the first rising edge after reset is released.
@@ -105,7 +106,9 @@ struct Source {
     bool (*accepts)(const Vnetwork&);
     Random random;
     const int32_t* elements;
+    int64_t repeats;  // tokens after which they begin again
     int64_t total;
+    bool weights;
     int64_t moved = 0;
     bool valid = false;
     Words token = Words(format.words());
@@ -187,14 +190,18 @@ class Run {
   private:
     void add_streams() {
         [[maybe_unused]] uint64_t stream = 0;
-#define GATEWRIGHT_SOURCE(PORT, BITS, LANES, IS_SIGNED, TOKENS)                                                       \
+#define GATEWRIGHT_INPUT(PORT, BITS, LANES, IS_SIGNED, TOKENS)                                                        \
+    GATEWRIGHT_SOURCE(PORT, BITS, LANES, IS_SIGNED, TOKENS, job_.frames* TOKENS, false)
+#define GATEWRIGHT_WEIGHT(PORT, BITS, LANES, IS_SIGNED, TOKENS, REPEATS)                                              \
+    GATEWRIGHT_SOURCE(PORT, BITS, LANES, IS_SIGNED, TOKENS, REPEATS, true)
+#define GATEWRIGHT_SOURCE(PORT, BITS, LANES, IS_SIGNED, TOKENS, REPEATS, WEIGHTS)                                     \
     sources.push_back(Source{Format{BITS, LANES, IS_SIGNED, TOKENS},                                                  \
                              [](Vnetwork& n, bool valid, const Words& token) {                                        \
                                  n.PORT##_valid = valid;                                                              \
                                  put(n.PORT##_data, token);                                                           \
                              },                                                                                       \
                              [](const Vnetwork& n) { return n.PORT##_ready != 0; }, Random(job_.seed, stream++),      \
-                             job_.inputs[sources.size()], job_.frames * TOKENS});
+                             job_.inputs[sources.size()], REPEATS, job_.frames * TOKENS, WEIGHTS});
 #define GATEWRIGHT_SINK(PORT, BITS, LANES, IS_SIGNED, TOKENS)                                                         \
     sinks.push_back(Sink{Format{BITS, LANES, IS_SIGNED, TOKENS},                                                      \
                          [](Vnetwork& n, bool ready) { n.PORT##_ready = ready; },                                     \
@@ -203,7 +210,8 @@ class Run {
                              return n.PORT##_valid != 0;                                                              \
                          },                                                                                           \
                          Random(job_.seed, stream++), job_.outputs[sinks.size()], job_.frames * TOKENS});
-        GATEWRIGHT_INPUTS(GATEWRIGHT_SOURCE)
+        GATEWRIGHT_INPUTS(GATEWRIGHT_INPUT)
+        GATEWRIGHT_WEIGHTS(GATEWRIGHT_WEIGHT)
         GATEWRIGHT_OUTPUTS(GATEWRIGHT_SINK)
     }
 
@@ -240,7 +248,7 @@ class Run {
             if (!source.valid) {
                 source.valid = source.moved < source.total && source.random.chance(job_.source_probability);
                 if (source.valid) {
-                    source.format.pack(source.elements + source.moved * source.format.lanes, source.token);
+                    source.format.pack(source.elements + source.moved % source.repeats * source.format.lanes, source.token);
                 } else if (job_.seed) {
                     std::vector<int32_t> noise(source.format.lanes);
                     for (auto& element : noise) element = static_cast<int32_t>(source.random.next());
@@ -289,7 +297,7 @@ class Run {
 
     bool give(Source& source) {
         if (!source.valid || !source.accepts(*network_)) return false;
-        if (source.moved % source.format.tokens == 0) {
+        if (!source.weights && source.moved % source.format.tokens == 0) {
             int64_t& entered = job_.entered[source.moved / source.format.tokens];
             entered = entered < 0 ? cycle : entered;
         }

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import ctypes
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from gatewright.compiler.errors import GatewrightError, MismatchError, ToolError, UsageError
 from gatewright.hls.lattice.simulation.building import LIBRARY, TRACING_LIBRARY
-from gatewright.hls.ports import Tensors, all_physical, logical
+from gatewright.hls.ports import Tensors, all_physical, from_bytes, logical
 
 __all__ = ["Cycles", "Simulation"]
 
@@ -97,6 +97,8 @@ class Simulation:
         data = json.loads((directory / "design.json").read_text(encoding="utf-8"))
         self.inputs: list[dict[str, Any]] = data["inputs"]
         self.outputs: list[dict[str, Any]] = data["outputs"]
+        self._weight_ports: list[dict[str, Any]] = data.get("weights", [])
+        self._weights = _weights(directory, self._weight_ports)
         self._memories = f"{(directory / 'rtl').resolve()}/"
         self._tracing = trace
         library = TRACING_LIBRARY if trace else LIBRARY
@@ -198,7 +200,7 @@ class Simulation:
             raise ValueError("open the simulation with trace=True")
         made = [np.zeros((frames, port["tokens"] * port["lanes"]), np.int32) for port in self.outputs]
         stamps = np.zeros((2, frames), np.int64)
-        sources, sinks = _pointers(fed), _pointers(made)
+        sources, sinks = _pointers([*fed, *self._weights]), _pointers(made)
         job = _Job(
             self._memories.encode(),
             str(trace).encode() if trace is not None else None,
@@ -227,17 +229,18 @@ class Simulation:
         return made, Cycles(tuple(entered), tuple(finished))
 
     def _fault(self, handle: int, status: int, frames: int) -> GatewrightError:
-        state = np.zeros(3 + len(self.inputs) + len(self.outputs), np.int64)
+        fed = [*self.inputs, *self._weight_ports]
+        state = np.zeros(3 + len(fed) + len(self.outputs), np.int64)
         message = self._library.gatewright_state(ctypes.c_void_p(handle), ctypes.c_void_p(state.ctypes.data))
         cycle, idle, at_fault, *moved = state.tolist()
         if status == _FAILED:
             return _stopped(message)
         if status == _DEADLOCK:
             waiting = [
-                f"{'input' if is_input else 'output'} {port['port']} ({port['name']}) "
+                f"{'input' if is_input else 'output'} {port['port']} ({port.get('name') or port['stage']}) "
                 f"{'is not accepted after' if is_input else 'waits after'} {done} of {port['tokens'] * frames} tokens"
                 for (is_input, port), done in zip(
-                    [(True, port) for port in self.inputs] + [(False, port) for port in self.outputs],
+                    [(True, port) for port in fed] + [(False, port) for port in self.outputs],
                     moved,
                     strict=True,
                 )
@@ -249,13 +252,22 @@ class Simulation:
                 "simulate with a larger idle_cycles if the design is folded that far",
             )  # fmt: skip
         port = self.outputs[at_fault]
-        place, done = f"output {port['port']} ({port['name']})", moved[len(self.inputs) + at_fault]
+        place, done = f"output {port['port']} ({port['name']})", moved[len(fed) + at_fault]
         if status == _SURPLUS:
             return MismatchError(
                 "GW7012", place, f"cycle {cycle}: a token comes after all {done} of {frames} frames",
                 "report this as a bug",
             )  # fmt: skip
         return MismatchError("GW7010", place, f"cycle {cycle}, token {done}: {_BROKEN[status]}", "report this as a bug")
+
+
+def _weights(directory: Path, ports: Sequence[Mapping[str, Any]]) -> list[npt.NDArray[np.int32]]:
+    """(words, lanes) of every port that weights come through."""
+    found = []
+    for port in ports:
+        data = (directory / port["file"]).read_bytes()[port["offset"] : port["offset"] + port["bytes"]]
+        found.append(from_bytes(port, data, port["words"]))
+    return found
 
 
 def _pointers(arrays: list[npt.NDArray[np.int32]]) -> Any:

@@ -6,7 +6,15 @@ from gatewright.hls.lattice.verilog.sources import Sources
 from gatewright.hls.lattice.verilog.stages import fifo_parameters, stage_module
 from gatewright.hls.lattice.verilog.text import instance
 from gatewright.schedules.stream.devices import Fabric
-from gatewright.schedules.stream.network import Channel, ForkNode, Network, PortNode, StageNode, WidthNode
+from gatewright.schedules.stream.network import (
+    Channel,
+    ForkNode,
+    Network,
+    PortNode,
+    StageNode,
+    WeightsNode,
+    WidthNode,
+)
 from gatewright.schedules.stream.rescaling import unsigned_bits
 
 __all__ = ["write_network"]
@@ -36,7 +44,7 @@ def _top(network: Network, sources: Sources) -> str:
         ]
     for node in network.nodes:
         match node:
-            case PortNode() if node.outputs:
+            case PortNode() | WeightsNode() if node.outputs:
                 channel, port = node.outputs[0], node.name
                 ports += [
                     f"    input  wire {port}_valid",

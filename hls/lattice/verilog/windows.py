@@ -8,7 +8,7 @@ from gatewright.hls.lattice.verilog.rescaling import rescale
 from gatewright.hls.lattice.verilog.sources import Sources
 from gatewright.hls.lattice.verilog.text import Parameters, instance, quoted
 from gatewright.schedules.stream.devices import MULTIPLIER_CYCLES
-from gatewright.schedules.stream.hardware import Hardware, Loops, array_style
+from gatewright.schedules.stream.hardware import READ_TO_WORD, Hardware, Loops, array_style
 from gatewright.schedules.stream.memories import ring_style
 from gatewright.schedules.stream.network import Channel, StageNode
 from gatewright.schedules.stream.rescaling import unsigned_bits
@@ -24,7 +24,7 @@ def window_body(node: StageNode, sources: Sources) -> list[str]:
     assert isinstance(stage, Mac | Pool) and loops is not None and scaling is not None
     sources.library.add("gw_window")
     return [
-        "    wire may_start, start;",
+        "    wire may_start, start, reading;",
         "    wire read_valid, word_valid, word_first, word_last;",
         f"    wire [{channel.width - 1}:0] word;",
         "    wire sum_valid, made_valid;",
@@ -35,7 +35,7 @@ def window_body(node: StageNode, sources: Sources) -> list[str]:
             [
                 ("clk", "clk"), ("rst", "rst"), ("in_valid", "in0_valid"), ("in_ready", "in0_ready"),
                 ("in_data", "in0_data"), ("turn_ready", "may_start"), ("turn_start", "start"),
-                ("read_valid", "read_valid"), ("word_valid", "word_valid"), ("word_first", "word_first"),
+                ("read_ready", "in1_valid" if hardware.fold.outside else "1'b1"), ("reading", "reading"), ("read_valid", "read_valid"), ("word_valid", "word_valid"), ("word_first", "word_first"),
                 ("word_last", "word_last"), ("word", "word"),
             ],
         ),
@@ -93,7 +93,7 @@ def _mac(node: StageNode, stage: Mac, sources: Sources) -> list[str]:
         "CYCLES": MULTIPLIER_CYCLES[array_style(stage, hardware.fabric)], "COUNT": unsigned_bits(hardware.burst),
     }  # fmt: skip
     return [
-        *constants(node, sources, "weights", weight_words(hardware), "read_valid"),
+        *_weights(node, sources),
         instance(
             "gw_mac", "mac", parameters,
             [
@@ -101,6 +101,23 @@ def _mac(node: StageNode, stage: Mac, sources: Sources) -> list[str]:
                 ("word_last", "word_last"), ("word", "word"), ("weights", "weights"), ("out_valid", "sum_valid"),
                 ("out", "sum"),
             ],
+        ),
+    ]  # fmt: skip
+
+
+def _weights(node: StageNode, sources: Sources) -> list[str]:
+    """The wire ``weights``: from a ROM, or what came with a read three cycles ago."""
+    hardware = node.hardware
+    if not hardware.fold.outside:
+        return constants(node, sources, "weights", weight_words(hardware), "read_valid")
+    sources.library.add("gw_delay")
+    width = node.inputs[1].width
+    return [
+        f"    wire [{width - 1}:0] weights;",
+        "    assign in1_ready = reading;",
+        instance(
+            "gw_delay", "wait_for_word", {"WIDTH": width, "CYCLES": READ_TO_WORD},
+            [("clk", "clk"), ("rst", "1'b0"), ("in", "in1_data"), ("out", "weights")],
         ),
     ]  # fmt: skip
 

@@ -14,7 +14,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from gatewright.schedules.stream.devices import MULTIPLIER_CYCLES, Fabric
-from gatewright.schedules.stream.hardware import Hardware, Loops, array_style, product_style
+from gatewright.schedules.stream.hardware import READ_TO_WORD, Hardware, Loops, array_style, product_style
 from gatewright.schedules.stream.memories import Memory, memories_of
 from gatewright.schedules.stream.network import ForkNode, WidthNode
 from gatewright.schedules.stream.rescaling import Scaling, unsigned_bits
@@ -68,7 +68,11 @@ def stage_parts(made: Hardware) -> Parts:
     match stage:
         case Mac():
             _window(parts, made, memories["ring"])
-            _mac(parts, made, stage, memories["weights"], columns["weights"])
+            _mac(parts, made, stage)
+            if "weights" in memories:
+                _constants(parts, memories["weights"], columns["weights"])
+            else:
+                parts.registers(READ_TO_WORD * made.multipliers * stage.weight_bits)
         case Pool():
             _window(parts, made, memories["ring"])
             _pool(parts, made, stage)
@@ -296,14 +300,13 @@ def _pairs_of_rows(parts: Parts, a: int, rows: int, product: int, times: int) ->
         parts.chain("row_sum", product - 4 * j, times)
 
 
-def _mac(parts: Parts, made: Hardware, stage: Mac, memory: Memory, columns: Columns) -> None:
+def _mac(parts: Parts, made: Hardware, stage: Mac) -> None:
     scaling = made.scaling
     assert scaling is not None
     pe, simd, x, w = made.fold.pe, made.fold.simd, stage.x.bits, stage.weight_bits
     levels = (simd - 1).bit_length()
     cycles = MULTIPLIER_CYCLES[array_style(stage, parts.fabric)]
-    _constants(parts, memory, columns)
-    parts.registers((3 if memory.depth > 1 else 1) * (cycles + levels))
+    parts.registers((3 if made.weight_words > 1 else 1) * (cycles + levels))
     parts.ff += 1
     if parts.fabric.multiplier == "mult18":
         parts.registers((x + w) * made.hard_multipliers)
