@@ -67,9 +67,9 @@ def _weights(network: Network) -> tuple[bytes, list[dict[str, Any]]]:
         raw = rows.astype("<i8").reshape(-1, 1).view(np.uint8)[:, :size]
         regions.append(
             {
-                "port": node.name, "stage": node.stage.name, "file": WEIGHTS, "bits": channel.bits, "signed": channel.signed,
-                "lanes": channel.lanes, "tokens": channel.tokens, "words": node.words, "offset": len(data),
-                "bytes": raw.size,
+                "port": node.name, "stage": node.stage.name, "bits": channel.bits, "signed": channel.signed,
+                "lanes": channel.lanes, "tokens": channel.tokens, "words": node.words, "file": WEIGHTS,
+                "offset": len(data), "bytes": raw.size,
             }
         )  # fmt: skip
         data += raw.tobytes()

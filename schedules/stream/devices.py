@@ -26,6 +26,7 @@ class Fabric:
         block_ring_bits: a ring or FIFO of more bits goes into block memory.
         block_rom_bits: a ROM of more bits (and of ``block_rom_depth`` words) goes into block memory.
         blocks_an_address: block memories one register may address, 0: any number.
+        far_roms: weights from block memory get a register on the way to the multipliers.
     """
 
     name: str
@@ -39,6 +40,7 @@ class Fabric:
     block_rom_bits: int
     block_rom_depth: int
     blocks_an_address: int
+    far_roms: bool
 
     @property
     def style(self) -> str:
@@ -57,6 +59,10 @@ class Fabric:
             return -(-depth // narrowest)
 
         return min(width // w * -(-depth // d) + (column(width % w) if width % w else 0) for w, d in self.block_shapes)
+
+    def rom_in_block(self, width: int, depth: int) -> bool:
+        """Whether a ROM goes into block memory."""
+        return depth >= self.block_rom_depth and width * depth >= self.block_rom_bits
 
     def rom(self, width: int, depth: int) -> tuple[int, int, int]:
         """(rows, columns, bits) of a block ROM cut into slices of ``bits`` bits of every word.
@@ -79,9 +85,9 @@ _ECP5_SHAPES = ((36, 512), (18, 1024), (9, 2048), (4, 4096), (2, 8192), (1, 1638
 _ICE40_SHAPES = ((16, 256), (8, 512), (4, 1024), (2, 2048))
 
 FABRICS = {
-    "ecp5": Fabric("ecp5", "mult18", 18, 0, "ccu2c", _ECP5_SHAPES, True, 1024, 1024, 33, 4),
-    "ice40-up": Fabric("ice40-up", "mac16", 16, 8, "lut", _ICE40_SHAPES, False, 128, 384, 17, 0),
-    "ice40": Fabric("ice40", "", 0, 0, "lut", _ICE40_SHAPES, False, 128, 384, 17, 0),
-    "nexus": Fabric("nexus", "", 0, 0, "lut", _ECP5_SHAPES, True, 1024, 1024, 33, 4),
+    "ecp5": Fabric("ecp5", "mult18", 18, 0, "ccu2c", _ECP5_SHAPES, True, 1024, 1024, 33, 4, True),
+    "ice40-up": Fabric("ice40-up", "mac16", 16, 8, "lut", _ICE40_SHAPES, False, 128, 384, 17, 0, False),
+    "ice40": Fabric("ice40", "", 0, 0, "lut", _ICE40_SHAPES, False, 128, 384, 17, 0, False),
+    "nexus": Fabric("nexus", "", 0, 0, "lut", _ECP5_SHAPES, True, 1024, 1024, 33, 4, True),
 }
 """Families by name."""

@@ -214,6 +214,13 @@ class Hardware:
         return self.loops.turn * self.loops.turns if isinstance(self.stage, Mac) and self.loops is not None else 0
 
     @property
+    def weights_late(self) -> bool:
+        """Whether weights come a cycle later than words: from a ROM far away."""
+        assert isinstance(self.stage, Mac) and self.loops is not None
+        width = self.fold.pe * self.fold.simd * self.stage.weight_bits
+        return not self.fold.outside and _far(self.fabric, width, self.loops)
+
+    @property
     def work_cycles(self) -> int:
         """Cycles of a frame, if the stage never waits: its interval."""
         if self.loops is not None:
@@ -390,6 +397,11 @@ def _fifo(turn: int, burst: int, latency: int, fabric: Fabric) -> int:
     return max(2, tokens)
 
 
+def _far(fabric: Fabric, width: int, loops: Loops) -> bool:
+    """Whether weights of ``width`` bits a read come from far away."""
+    return fabric.far_roms and fabric.rom_in_block(width, loops.turn * loops.turns)
+
+
 def _mac(stage: Mac, fold: Fold, fabric: Fabric) -> Hardware:
     o, per_group = stage.weight.shape[:2]
     window = stage.window
@@ -411,7 +423,8 @@ def _mac(stage: Mac, fold: Fold, fabric: Fabric) -> Hardware:
     scaling = scaling_of(stage.rescale, fabric.style)
     levels = math.ceil(math.log2(fold.simd))
     cycles = MULTIPLIER_CYCLES[array_style(stage, fabric)]
-    latency = READ_TO_SUM + cycles + levels + (0 if lanes == fold.pe else 1) + scaling.latency
+    late = 0 if fold.outside else _far(fabric, fold.pe * fold.simd * stage.weight_bits, loops)
+    latency = READ_TO_SUM + late + cycles + levels + (0 if lanes == fold.pe else 1) + scaling.latency
     fifo = _fifo(loops.turn, fold.pe // lanes, latency, fabric)
     return Hardware(stage, fold, fabric, (in_lanes,), lanes, loops, scaling, (), fifo, latency)
 

@@ -8,7 +8,7 @@ from gatewright.schedules.stream.devices import Fabric
 from gatewright.schedules.stream.hardware import Hardware
 from gatewright.schedules.stream.stages import Gather, IntArray, Mac, Table
 
-__all__ = ["Memory", "memories_of", "memory_of", "ring_in_block", "ring_style", "rom_in_block", "weight_rows"]
+__all__ = ["Memory", "memories_of", "memory_of", "ring_in_block", "ring_style", "weight_rows"]
 
 
 @dataclass(frozen=True)
@@ -47,11 +47,6 @@ class Memory:
         return -(-len(self.slices) // fabric.blocks_an_address)
 
 
-def rom_in_block(fabric: Fabric, width: int, depth: int) -> bool:
-    """Whether a ROM goes into block memory."""
-    return depth >= fabric.block_rom_depth and width * depth >= fabric.block_rom_bits
-
-
 def ring_in_block(fabric: Fabric, width: int, depth: int) -> bool:
     """Whether a ring, FIFO or frame memory goes into block memory."""
     return width * depth > fabric.block_ring_bits
@@ -72,7 +67,7 @@ def memories_of(made: Hardware) -> list[Memory]:
     fabric, found = made.fabric, []
 
     def add(part: str, width: int, depth: int, writable: bool, copies: int = 1) -> None:
-        block = (ring_in_block if writable else rom_in_block)(fabric, width, depth)
+        block = ring_in_block(fabric, width, depth) if writable else fabric.rom_in_block(width, depth)
         rows, columns, bits = depth, 1, width
         if block and part not in ("ring", "frames", "table"):
             rows, columns, bits = fabric.rom(width, depth)

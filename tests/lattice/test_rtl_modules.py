@@ -240,6 +240,9 @@ INSTANCES: dict[str, Bench] = {
     "memory_distributed": bench("memory", BLOCK=0),
     "rom_block": Bench("bench_rom", {"FILE": '"line.hex"'}, {"line.hex": LINE}),
     "rom_columns": Bench("bench_rom", {"FILE": '"four.hex"', "ROWS": 16, "COLUMNS": 4, "ROW": 4}, {"four.hex": FOUR}),
+    "rom_late": Bench(
+        "bench_rom", {"FILE": '"four.hex"', "ROWS": 16, "COLUMNS": 4, "ROW": 4, "LATE": 1}, {"four.hex": FOUR}
+    ),
     "rom_lut": Bench("bench_rom", {"FILE": '"line.hex"', "BLOCK": 0}, {"line.hex": LINE}),
     "sequence_one": bench("sequence", WORDS=1, ADDRESS=1, COPIES=1),
     "sequence_odd": bench("sequence", COPIES=1),

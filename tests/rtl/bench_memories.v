@@ -45,7 +45,7 @@ endmodule
 // FILE: word i is 37 i + 11; a row holds COLUMNS of them, ROWS words apart.
 module bench_rom #(
     parameter BLOCK = 1,
-    parameter ROWS = 64, COLUMNS = 1, ROW = 6,
+    parameter ROWS = 64, COLUMNS = 1, ROW = 6, LATE = 0,
     parameter FILE = ""
 ) (
     input wire clk, input wire rst, output reg done, output reg failed
@@ -57,9 +57,9 @@ module bench_rom #(
     wire [31:0] word = 37 * random[5:0] + 11;
     wire known;
     gw_rom #(
-        .WIDTH(8), .ROWS(ROWS), .COLUMNS(COLUMNS), .ROW(ROW), .ADDRESS(6), .BLOCK(BLOCK), .FILE(FILE)
+        .WIDTH(8), .ROWS(ROWS), .COLUMNS(COLUMNS), .ROW(ROW), .ADDRESS(6), .BLOCK(BLOCK), .LATE(LATE), .FILE(FILE)
     ) rom (clk, random[5:0], data);
-    bench_late #(.WIDTH(8), .CYCLES(2)) wait_ (clk, rst, word[7:0], late, known);
+    bench_late #(.WIDTH(8), .CYCLES(2 + LATE)) wait_ (clk, rst, word[7:0], late, known);
     always @(posedge clk)
         if (rst) begin
             count <= 0;

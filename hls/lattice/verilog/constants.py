@@ -13,7 +13,9 @@ from gatewright.schedules.stream.network import StageNode
 __all__ = ["constants"]
 
 
-def constants(node: StageNode, sources: Sources, part: str, words: Sequence[int], following: str) -> list[str]:
+def constants(
+    node: StageNode, sources: Sources, part: str, words: Sequence[int], following: str, late: bool = False
+) -> list[str]:
     """A wire called ``part`` that carries ``words`` in order, again and again.
 
     Args:
@@ -22,6 +24,7 @@ def constants(node: StageNode, sources: Sources, part: str, words: Sequence[int]
         part: the stage's memory.
         words: all of them.
         following: wire that asks for the next word; the present one comes two cycles later.
+        late: three cycles later.
     """
     fabric, memory = node.hardware.fabric, memory_of(node.hardware, part)
     sources.library |= {"gw_sequence", "gw_rom"}
@@ -44,7 +47,8 @@ def constants(node: StageNode, sources: Sources, part: str, words: Sequence[int]
                 "gw_rom", f"{name}_rom",
                 {
                     "WIDTH": len(bits), "ROWS": memory.rows, "COLUMNS": memory.columns, "ROW": clog2(memory.rows),
-                    "ADDRESS": address, "BLOCK": int(memory.block), "FILE": quoted(file),
+                    "ADDRESS": address, "BLOCK": int(memory.block), "LATE": int(late),
+                    "FILE": quoted(file),
                 },
                 [
                     ("clk", "clk"), ("address", f"{part}_address[{copy * address} +: {address}]"),

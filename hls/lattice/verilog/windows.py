@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from gatewright.hls.lattice.memories import pack, weight_words
 from gatewright.hls.lattice.verilog.constants import constants
 from gatewright.hls.lattice.verilog.rescaling import rescale
@@ -35,7 +37,8 @@ def window_body(node: StageNode, sources: Sources) -> list[str]:
             [
                 ("clk", "clk"), ("rst", "rst"), ("in_valid", "in0_valid"), ("in_ready", "in0_ready"),
                 ("in_data", "in0_data"), ("turn_ready", "may_start"), ("turn_start", "start"),
-                ("read_ready", "in1_valid" if hardware.fold.outside else "1'b1"), ("reading", "reading"), ("read_valid", "read_valid"), ("word_valid", "word_valid"), ("word_first", "word_first"),
+                ("read_ready", "in1_valid" if hardware.fold.outside else "1'b1"), ("reading", "reading"),
+                ("read_valid", "read_valid"), ("word_valid", "word_valid"), ("word_first", "word_first"),
                 ("word_last", "word_last"), ("word", "word"),
             ],
         ),
@@ -92,14 +95,30 @@ def _mac(node: StageNode, stage: Mac, sources: Sources) -> list[str]:
         "STYLE": quoted(hardware.fabric.style), "OTHER": quoted(other),
         "CYCLES": MULTIPLIER_CYCLES[array_style(stage, hardware.fabric)], "COUNT": unsigned_bits(hardware.burst),
     }  # fmt: skip
+    names = ("word_valid", "word_first", "word_last", "word")
+    late = [f"late_{name}" for name in names] if hardware.weights_late else list(names)
     return [
         *_weights(node, sources),
+        *(_wait_for_weights(node.inputs[0].width, names, late) if hardware.weights_late else []),
         instance(
             "gw_mac", "mac", parameters,
             [
-                ("clk", "clk"), ("rst", "rst"), ("word_valid", "word_valid"), ("word_first", "word_first"),
-                ("word_last", "word_last"), ("word", "word"), ("weights", "weights"), ("out_valid", "sum_valid"),
-                ("out", "sum"),
+                ("clk", "clk"), ("rst", "rst"), *zip(names, late, strict=True), ("weights", "weights"),
+                ("out_valid", "sum_valid"), ("out", "sum"),
+            ],
+        ),
+    ]  # fmt: skip
+
+
+def _wait_for_weights(width: int, names: Sequence[str], late: Sequence[str]) -> list[str]:
+    """What comes with a word, a cycle later."""
+    return [
+        f"    wire {', '.join(late[:3])};",
+        f"    wire [{width - 1}:0] {late[3]};",
+        instance(
+            "gw_delay", "wait_for_weights", {"WIDTH": width + 3, "CYCLES": 1},
+            [
+                ("clk", "clk"), ("rst", "rst"), ("in", f"{{{', '.join(names)}}}"), ("out", f"{{{', '.join(late)}}}"),
             ],
         ),
     ]  # fmt: skip
@@ -109,7 +128,7 @@ def _weights(node: StageNode, sources: Sources) -> list[str]:
     """The wire ``weights``: from a ROM, or what came with a read three cycles ago."""
     hardware = node.hardware
     if not hardware.fold.outside:
-        return constants(node, sources, "weights", weight_words(hardware), "read_valid")
+        return constants(node, sources, "weights", weight_words(hardware), "read_valid", hardware.weights_late)
     sources.library.add("gw_delay")
     width = node.inputs[1].width
     return [

@@ -69,10 +69,7 @@ def stage_parts(made: Hardware) -> Parts:
         case Mac():
             _window(parts, made, memories["ring"])
             _mac(parts, made, stage)
-            if "weights" in memories:
-                _constants(parts, memories["weights"], columns["weights"])
-            else:
-                parts.registers(READ_TO_WORD * made.multipliers * stage.weight_bits)
+            _weights(parts, made, stage, memories.get("weights"), columns.get("weights"))
         case Pool():
             _window(parts, made, memories["ring"])
             _pool(parts, made, stage)
@@ -321,6 +318,17 @@ def _mac(parts: Parts, made: Hardware, stage: Mac) -> None:
     else:
         parts.add("plain", acc, pe)
     _serialize(parts, made, acc)
+
+
+def _weights(parts: Parts, made: Hardware, stage: Mac, memory: Memory | None, columns: Columns | None) -> None:
+    """Where the weights of an array come from."""
+    if memory is None or columns is None:
+        parts.registers(READ_TO_WORD * made.multipliers * stage.weight_bits)
+        return
+    _constants(parts, memory, columns)
+    if made.weights_late:
+        parts.registers(columns.varying // memory.columns)
+        parts.registers(made.in_lanes[0] * stage.x.bits + 3)
 
 
 def _serialize(parts: Parts, made: Hardware, width: int) -> None:
