@@ -1,7 +1,8 @@
 """What surrounds the network on a board: ``rtl/top.v``, its constraints, and the vectors of a self test.
 
 Two tops: one answers a host over a serial line (``gw_uart_link``), one feeds the network vectors from memory, compares,
-and shows the outcome on LEDs. A device without a board gets the serial line at pins that nextpnr chooses.
+and shows the outcome on LEDs. Weights that are not in the network come from the flash chip (``gw_flash``). A device
+without a board gets all this at pins that nextpnr chooses.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from gatewright.compiler.errors import UsageError
+from gatewright.hls.lattice import flash
 from gatewright.hls.lattice.clocking import Clock, clock_of
 from gatewright.hls.lattice.database import Pin, Site
 from gatewright.hls.ports import all_physical, element_bytes
@@ -42,6 +44,8 @@ class BoardDesign:
         clock_mhz: clock the network gets.
         baud: baud rate of the link, 0 in a self test.
         note: what the user has to do by hand.
+        weights_offset: address in the flash at which ``weights.bin`` is expected; 0: it is not needed.
+        flash_cycles: cycles the flash takes for the weights of a frame, an upper bound of how fast frames come.
     """
 
     site: str
@@ -50,6 +54,8 @@ class BoardDesign:
     clock_mhz: float
     baud: int
     note: str
+    weights_offset: int = 0
+    flash_cycles: int = 0
 
 
 def pack_tokens(port: Mapping[str, Any], array: npt.NDArray[np.int32]) -> list[int]:
@@ -65,14 +71,14 @@ def _width(port: Mapping[str, Any]) -> int:
 
 def _wires(design: Mapping[str, Any]) -> list[str]:
     lines = []
-    for port in [*design["inputs"], *design["outputs"]]:
+    for port in [*design["inputs"], *design["weights"], *design["outputs"]]:
         name = port["port"]
         lines += [f"    wire {name}_valid, {name}_ready;", f"    wire [{_width(port) - 1}:0] {name}_data;"]
     return lines
 
 
 def _network(design: Mapping[str, Any]) -> list[str]:
-    names = [port["port"] for port in [*design["inputs"], *design["outputs"]]]
+    names = [port["port"] for port in [*design["inputs"], *design["weights"], *design["outputs"]]]
     pins = [f".{name}_{part}({name}_{part})" for name in names for part in ("valid", "ready", "data")]
     return ["    network network (", "        .clk(clk), .rst(rst),", "        " + ", ".join(pins) + ");"]
 
@@ -145,6 +151,9 @@ def _top(design: Mapping[str, Any], site: Site, clock: Clock, inside: Sequence[s
         ports += ["    input  wire uart_rx", "    output wire uart_tx"]
     if board is not None and board.reset is not None:
         ports.append("    input  wire button")
+    ways = {"flash_io0": "inout ", "flash_io1": "input "}
+    if design["weights"]:
+        ports += [f"    {ways.get(name, 'output')} wire {name}" for name in flash.flash_pins(site)]
     ports += [f"    output wire led_{i}" for i in range(len(leds))]
     if test and board is None:
         ports += ["    output wire led_pass", "    output wire led_fail"]
@@ -177,8 +186,8 @@ def _top(design: Mapping[str, Any], site: Site, clock: Clock, inside: Sequence[s
     return "\n".join([*lines, "endmodule", ""])
 
 
-def _constraints(site: Site, clock: Clock, test: bool) -> str:
-    """PCF (iCE40) or LPF (ECP5)."""
+def _constraints(site: Site, clock: Clock, test: bool, outside: bool) -> str:
+    """PCF (iCE40) or LPF (ECP5); ``outside``: with the flash."""
     board = site.board
     assert board is not None
     pins: dict[str, Pin] = {}
@@ -188,6 +197,8 @@ def _constraints(site: Site, clock: Clock, test: bool) -> str:
         pins |= {"uart_rx": board.uart_rx, "uart_tx": board.uart_tx}
     if board.reset is not None:
         pins["button"] = board.reset
+    if outside:
+        pins |= {name: pin for name, pin in flash.flash_pins(site).items() if pin is not None}
     pins |= {f"led_{i}": pin for i, pin in enumerate(board.leds)}
     lines = []
     if site.device.family == "ice40":
@@ -232,7 +243,7 @@ def write_top(
     Raises:
         UsageError: GW0405 when the clock, GW0406 when the baud rate cannot be made; GW0101 and GW0102 on wrong vectors.
     """
-    design = json.loads((directory / "design.json").read_text(encoding="utf-8"))
+    design = {"weights": [], **json.loads((directory / "design.json").read_text(encoding="utf-8"))}
     rtl = directory / "rtl"
     board = site.board
     clock = clock_of(site, clock_mhz or site.clock_mhz)
@@ -251,16 +262,27 @@ def write_top(
                 text = "".join(f"{token:0{digits}x}\n" for token in tokens)
                 (rtl / f"self_test_{port['port']}.hex").write_text(text, encoding="utf-8")
         inside = _self_test(design, depths)
-    library = ("gw_reset.v", *(_SELF_TEST if test else _LINK))
+    library = ["gw_reset.v", *(_SELF_TEST if test else _LINK)]
+    offset = 0
+    if design["weights"]:
+        offset = flash.weights_offset(site)
+        inside += flash.flash_text(design["weights"], site, clock.mhz, offset)
+        library += [name for name in flash.MODULES if name not in library]
     for name in library:
         text = files("gatewright.hls").joinpath("rtl", "board", name).read_text("utf-8")
         (rtl / name).write_text(text, encoding="utf-8")
+    shared = [name for name in flash.SHARED if design["weights"] and name not in design["sources"]]
+    for name in shared:
+        (rtl / name).write_text(files("gatewright.hls").joinpath("rtl", name).read_text("utf-8"), encoding="utf-8")
     (rtl / "top.v").write_text(_top(design, site, clock, inside, test), encoding="utf-8")
     constraints = ""
     if board is not None:
         constraints = "top.pcf" if site.device.family == "ice40" else "top.lpf"
-        (rtl / constraints).write_text(_constraints(site, clock, test), encoding="utf-8")
-    sources = (*design["sources"], *library, "top.v")
-    made = BoardDesign(site.name, sources, constraints, clock.mhz, baud, board.note if board is not None else "")
+        (rtl / constraints).write_text(_constraints(site, clock, test, bool(design["weights"])), encoding="utf-8")
+    sources = (*design["sources"], *shared, *library, "top.v")
+    made = BoardDesign(
+        site.name, sources, constraints, clock.mhz, baud, board.note if board is not None else "", offset,
+        flash.flash_cycles(design["weights"], clock.mhz),
+    )  # fmt: skip
     (directory / "board.json").write_text(json.dumps(asdict(made), indent=1) + "\n", encoding="utf-8")
     return made

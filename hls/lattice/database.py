@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from gatewright.compiler.errors import UsageError
 
-__all__ = ["Board", "Device", "DspKind", "Pin", "ResourceCounts", "Site", "boards", "devices", "resolve"]
+__all__ = ["Board", "Device", "DspKind", "Flash", "Pin", "ResourceCounts", "Site", "boards", "devices", "resolve"]
 
 Family = Literal["ice40", "ecp5", "nexus"]
 _PACKAGE = "gatewright.hls.lattice"
@@ -94,6 +94,23 @@ class Pin(_Schema):
     pull: Literal["", "up", "down"] = ""
 
 
+class Flash(_Schema):
+    """The SPI flash a board configures its device from; weights may lie behind the bitstream.
+
+    Attributes:
+        cs, sck, io0, io1: pins of a dual-output read; sck is None where a primitive drives it (USRMCLK of an ECP5).
+        high: write protection and hold, which have to be held off.
+        weights_offset: first address no bitstream of the device reaches, in bytes.
+    """
+
+    cs: Pin
+    sck: Pin | None = None
+    io0: Pin
+    io1: Pin
+    high: tuple[Pin, ...] = ()
+    weights_offset: Annotated[int, Field(ge=0, lt=1 << 24)]
+
+
 class Board(_Schema):
     """One board: its device, its clock, and the pins a network needs.
 
@@ -106,6 +123,7 @@ class Board(_Schema):
         leds: user LEDs in the order of their numbers on the board.
         reset: a button that restarts the network, or None.
         pll: how the PLL takes the clock: from its own pad, from the fabric, or not at all.
+        flash: the flash chip, or None.
         note: what a user has to do by hand before the link works, "" if nothing.
         source: where the pins were read, with the version.
     """
@@ -124,6 +142,7 @@ class Board(_Schema):
     baud: Annotated[int, Field(ge=9600, le=3_000_000)] = 115_200
     leds: tuple[Pin, ...] = ()
     reset: Pin | None = None
+    flash: Flash | None = None
     pll: Literal["pad", "core", "none"] = "core"
     aliases: tuple[str, ...] = ()
     note: str = ""

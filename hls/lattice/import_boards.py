@@ -129,9 +129,20 @@ def _pins(platform: Any) -> dict[tuple[str, int], dict[str, object]]:
     return found
 
 
+def _flash(pins: dict[tuple[str, int], dict[str, object]], device: str) -> dict[str, object]:
+    """The flash chip. An ECP5 drives its clock by a primitive; bitstreams end below 1 MiB (iCE40) and 2 MiB (ECP5)."""
+    chip = "spi_flash" if ("spi_flash.cs", 0) in pins else "spi_flash_1x"
+    names = {"cs": "cs", "io0": "copi", "io1": "cipo"} | ({} if device.startswith("ecp5") else {"sck": "clk"})
+    found: dict[str, object] = {role: pins[f"{chip}.{name}", 0] for role, name in names.items()}
+    found["high"] = [pins[key] for key in ((f"{chip}.{name}", 0) for name in ("wp", "hold")) if key in pins]
+    return found | {"weights_offset": 0x200000 if device.startswith("ecp5") else 0x100000}
+
+
 def _inline(value: object) -> str:
     if isinstance(value, dict):
         return "{ " + ", ".join(f"{key} = {_inline(part)}" for key, part in value.items()) + " }"
+    if isinstance(value, list):
+        return "[" + ", ".join(map(_inline, value)) + "]"
     return json.dumps(value)
 
 
@@ -162,6 +173,7 @@ def text(wanted: Import) -> str:
         "uart_tx": pick(wanted.uart[1]),
         "reset": pick(wanted.reset) if wanted.reset else None,
     }
+    fields["flash"] = _flash(pins, wanted.device)
     optional = ("oscillator", "aliases", "note", "clock", "reset")
     lines = ["# Made by import_boards.py; change it there."]
     lines += [f"{key} = {_inline(value)}" for key, value in fields.items() if value or key not in optional]

@@ -14,11 +14,22 @@ import numpy as np
 import pytest
 
 from gatewright.compiler.errors import UsageError
+from gatewright.compiler.integer.graph import IntegerGraph
+from gatewright.compiler.integer.layers import Dense, Input, Layer
+from gatewright.compiler.integer.reference import Reference
+from gatewright.compiler.integer.tensor import TensorType
+from gatewright.compiler.integer.verifier import verify
+from gatewright.hls.lattice import project
 from gatewright.hls.lattice.board import pack_tokens, write_top
 from gatewright.hls.lattice.clocking import clock_of
 from gatewright.hls.lattice.database import boards, resolve
 from gatewright.hls.lattice.host import UartNetwork
+from gatewright.hls.lattice.lowering import lower
 from gatewright.hls.lattice.pll import ecp5_pll, ice40_pll
+from gatewright.schedules.stream.devices import FABRICS
+from gatewright.schedules.stream.folding import sized
+from gatewright.schedules.stream.hardware import Fold
+from gatewright.schedules.stream.network import assemble
 from tests.lattice import echo
 
 HERE = Path(__file__).parent
@@ -99,6 +110,58 @@ def test_self_test_passes_and_fails(tmp_path: Path, streams: int) -> None:
     assert leds() == "010\n"
     vectors.write_text(text)
     assert leds(40) == "001\n"
+
+
+def outside(directory: Path) -> tuple[IntegerGraph, int]:
+    """A design folder whose two layers hold no weights, and the steps one frame takes; 5-bit and 8-bit weights."""
+    rng = np.random.default_rng(5)
+    x = TensorType((1, 20), 8, True, 0.5, 0)
+    layers: list[Layer] = [Input("x", (), x)]
+    for name, source, width, neurons, bits in (("first", "x", 20, 24, 5), ("second", "first", 24, 12, 8)):
+        top = (1 << bits - 1) - 1
+        layers.append(
+            Dense(
+                name, (source,), TensorType((1, neurons), 8, True, 0.25, 0),
+                weight=rng.integers(-top, top, (neurons, width)).astype(np.int8),
+                weight_zero_point=np.zeros(neurons, np.int64), bias=rng.integers(-200, 200, neurons),
+                weight_scale=np.full(neurons, 0.5, np.float32), multiplier=np.full(neurons, 128, np.int64),
+                shift=np.full(neurons, 14, np.int64), clamp=(-128, 127), weight_bits=bits, weight_signed=True,
+            )
+        )  # fmt: skip
+    graph = verify(IntegerGraph(layers, ["second"], "fixed", 8))
+    folds = {"first": Fold(2, 4, outside=True), "second": Fold(3, 1, outside=True)}
+    network, timing = sized(assemble(lower(graph), folds, FABRICS["ecp5"]))
+    directory.mkdir()
+    project.write(network, directory)
+    return graph, timing.interval_cycles
+
+
+@pytest.mark.slow
+def test_weights_from_the_flash(tmp_path: Path) -> None:
+    """The whole top with a flash chip at its pins: right results, and no slower than is said."""
+    design = tmp_path / "design"
+    graph, interval = outside(design)
+    frames = 40
+    fed = {"x": np.random.default_rng(6).integers(-128, 128, (frames, 20)).astype(np.int8)}
+    made = write_top(design, resolve("ulx3s-85f"), 25, self_test=(fed, Reference(graph).run(fed)))
+    assert made.weights_offset == 0x200000
+    assert made.flash_cycles > interval
+    data = (design / "weights.bin").read_bytes()
+    assert len(data) == 20 * 24 + 24 * 12
+    (design / "rtl" / "flash.hex").write_text("".join(f"{byte:02x}\n" for byte in data))
+    (design / "rtl" / "gw_flash_pins.v").write_text((HERE.parent / "rtl" / "flash_chip.v").read_text())
+    bench = _simulator(design, made.sources, "self_test_bench.cpp")
+
+    def leds(cycles: float) -> str:
+        command = [bench, str(int(cycles))]
+        return subprocess.run(command, cwd=design / "rtl", check=True, capture_output=True, text=True).stdout
+
+    # Two sleeps of 50 us, then frames one after another; FIFOs are filled ahead of the first.
+    whole = 2 * 50 * 25 + frames * made.flash_cycles
+    assert leds(whole * 1.03) == "100\n"
+    assert leds(whole * 0.93) == "001\n"
+    (design / "rtl" / "flash.hex").write_text("".join(f"{byte ^ (i == 700):02x}\n" for i, byte in enumerate(data)))
+    assert leds(whole * 1.03) == "010\n"
 
 
 def test_every_board_has_a_top_and_constraints(tmp_path: Path) -> None:
