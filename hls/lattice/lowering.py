@@ -77,7 +77,7 @@ weak0 weak1 while wildcard wire with within wor xnor xor
 """Of SystemVerilog, as which Verilator reads every file, and names the modules use themselves."""
 
 _RESERVED = frozenset(_KEYWORDS.split())
-_DERIVED = re.compile(r"_(valid|ready|data|fork|fifo|width)$|_(to|for)_")
+_DERIVED = re.compile(r"_(valid|ready|data|fork|fifo|width|weights)$|_(to|for)_")
 """What the network appends to the names of stages: no stage's own name may look like that."""
 
 
@@ -147,7 +147,7 @@ class _Lowering:
     def unique(self, wanted: str) -> str:
         """A Verilog identifier, unique in the design."""
         name = re.sub(r"_+", "_", re.sub(r"\W", "_", wanted, flags=re.ASCII)).strip("_") or "t"
-        if name[0].isdigit() or name in _RESERVED or re.fullmatch(r"[sm]\d+|gw_.*|stage_.*", name):
+        if name[0].isdigit() or name in _RESERVED or re.fullmatch(r"[smw]\d+|gw_.*|stage_.*", name):
             name = f"t_{name}"
         if _DERIVED.search(name):
             name = name.replace("_to_", "_2_").replace("_for_", "_4_") + "_t"

@@ -8,7 +8,7 @@ where they run out.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from gatewright.schedules.stream.devices import Fabric
@@ -69,6 +69,8 @@ def fold_design(
     *,
     fixed: Mapping[str, Fold] | None = None,
     target_interval: int | None = None,
+    outside: Collection[str] = (),
+    least_interval: int = 1,
 ) -> Folded:
     """The fastest folding that fits ``available``, or the cheapest that keeps ``target_interval``.
 
@@ -78,14 +80,20 @@ def fold_design(
         available: what the design may take.
         fixed: folds the user sets, by stage.
         target_interval: cycles a frame may take; None: as few as fit.
+        outside: stages whose weights come from outside.
+        least_interval: cycles a frame takes in any case: nothing need be faster.
 
     Raises:
         DoesNotFit: even the least parallel design does not fit, or none that keeps ``target_interval``.
         ValueError: a fold does not divide its stage.
     """
-    options = {stage.name: _options(stage, fabric, (fixed or {}).get(stage.name)) for stage in design.stages}
+    options = {
+        stage.name: _options(stage, fabric, (fixed or {}).get(stage.name), stage.name in outside)
+        for stage in design.stages
+    }
     bounds = sorted({option.interval for found in options.values() for option in found})
     least = max((found[0].interval for found in options.values()), default=1)  # the fastest the slowest stage can be
+    least = max(least, max((bound for bound in bounds if bound <= least_interval), default=1))
     bounds = [bound for bound in bounds if bound >= least] or [least]
 
     def attempt(interval: int) -> tuple[dict[str, Hardware], Resources]:
@@ -137,9 +145,10 @@ def _network(design: Design, chosen: Mapping[str, Hardware], fabric: Fabric) -> 
     return assemble(design, {name: found.fold for name, found in chosen.items()}, fabric)
 
 
-def _options(stage: Stage, fabric: Fabric, fixed: Fold | None) -> list[_Option]:
+def _options(stage: Stage, fabric: Fabric, fixed: Fold | None, outside: bool) -> list[_Option]:
     """Foldings worth having, the fastest first: none is slower and dearer than another."""
     folds: Sequence[Fold] = [fixed] if fixed is not None else legal_folds(stage)
+    folds = [replace(fold, outside=outside) for fold in folds]
     found = []
     for fold in folds:
         made = hardware(stage, fold, fabric)

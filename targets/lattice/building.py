@@ -85,6 +85,7 @@ def _simulation(plan: BuildPlan, design: Path, status: dict[str, Any]) -> None:
 
 
 def _bitstream(plan: BuildPlan, directory: Path, design: Path, site: Site, status: dict[str, Any]) -> None:
+    from gatewright.hls.lattice.project import WEIGHTS
     from gatewright.hls.lattice.toolchain.build import build_bitstream
 
     options = plan.options
@@ -95,18 +96,26 @@ def _bitstream(plan: BuildPlan, directory: Path, design: Path, site: Site, statu
     )  # fmt: skip
     status["bitstream"] = str(made.path.relative_to(directory.resolve()))
     status["clock_mhz"] = made.board.clock_mhz
-    status["note"] = made.board.note
+    notes = [made.board.note] if made.board.note else []
+    if made.board.weights_offset:
+        notes.append(f"write design/{WEIGHTS} into the flash at {made.board.weights_offset:#x}")
+    status["note"] = "; ".join(notes)
     fmax = made.best.fmax_mhz
     measured = {
         "clock_mhz": round(fmax, 2),
         "latency_us": round(int(plan.settings["latency_cycles"]) / fmax, 4),
-        "inferences_per_second": round(1e6 * fmax / max(1, int(plan.settings["interval_cycles"])), 2),
+        "inferences_per_second": round(1e6 * fmax / _cycles(plan), 2),
         **{name: value for name, value in made.best.used.items() if name in ("lut", "ff", "dsp", "ebr")},
     }
     for stage, counts in made.synthesis.stages.items():
         for name in ("lut", "ff", "dsp", "ebr"):
             measured[f"{stage}.{name}"] = getattr(counts, name)
     _write_json(directory / MEASURED, measured)
+
+
+def _cycles(plan: BuildPlan) -> int:
+    """Cycles a frame takes: the network's, or the flash chip's that brings weights."""
+    return max(1, int(plan.settings["interval_cycles"]), int(plan.settings["flash_cycles"]))
 
 
 def _vectors(plan: BuildPlan) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -9,13 +9,15 @@ from typing import Any
 from gatewright.compiler.errors import ConstraintError, TargetError, UsageError
 from gatewright.compiler.model import QuantizedModel
 from gatewright.hls.lattice.database import Device, Site
+from gatewright.hls.lattice.flash import flash_cycles
 from gatewright.hls.lattice.lowering import lower
+from gatewright.hls.ports import element_bytes
 from gatewright.schedules.stream.devices import FABRICS, Fabric
 from gatewright.schedules.stream.folding import DoesNotFit, Folded, fold_design
 from gatewright.schedules.stream.hardware import Fold, hardware, legal_folds
 from gatewright.schedules.stream.network import Network, StageNode, assemble, with_depths
 from gatewright.schedules.stream.resources import Resources, stage_resources
-from gatewright.schedules.stream.stages import Design
+from gatewright.schedules.stream.stages import Design, Mac
 from gatewright.targets.base import BuildPlan
 from gatewright.targets.lattice.options import LatticeOptions
 
@@ -26,6 +28,9 @@ _SHARES = (0.7, 0.8, 0.9)
 """Shares of LUTs and flip-flops to try in order: routing wants the rest."""
 _BORDER = Resources(lut=370, ff=220, ebr=1)
 """What the serial link and reset around a network take."""
+_FLASH = Resources(lut=240, ff=95)
+_REGION = Resources(lut=160, ff=90, ebr=1)
+"""What the reader of the flash takes, and every region of weights in it."""
 
 
 def fabric_of(device: Device) -> Fabric:
@@ -53,16 +58,27 @@ def make_plan(target: str, model: QuantizedModel, site: Site, options: LatticeOp
     fixed = _fixed(design, fabric, options)
     wanted = None if options.target_fps is None else int(clock_mhz * 1e6 / options.target_fps)
     shares = _SHARES if options.utilisation == "auto" else (options.utilisation,)
-    try:
-        folded = _first_that_fits(design, fabric, device, shares, fixed, wanted)
-    except DoesNotFit as error:
-        raise _too_large(error, design, site, shares[-1], options) from None
-    if wanted is not None and folded.timing.interval_cycles > wanted:
+    outside = _asked_outside(design, options)
+    while True:
+        flash = _flash_cycles(design, outside, clock_mhz)
+        try:
+            folded = _first_that_fits(design, fabric, device, shares, fixed, wanted, outside, flash)
+            break
+        except DoesNotFit as error:
+            more = (
+                _next_outside(design, fabric, outside) if options.flash == "auto" and error.resource == "ebr" else None
+            )
+            if more is None:
+                raise _too_large(error, design, site, shares[-1], options) from None
+            outside = (*outside, more)
+    interval = max(folded.timing.interval_cycles, flash)
+    if wanted is not None and interval > wanted:
         slowest = max(folded.network.stages, key=lambda node: node.hardware.work_cycles)
+        bound = repr(slowest.hardware.stage.layer) if flash < interval else "the flash chip that holds weights"
         raise ConstraintError(
             "GW4218", target,
             f"{options.target_fps:g} inferences per second leave {wanted} cycles each at {clock_mhz:g} MHz; the design "
-            f"takes {folded.timing.interval_cycles}, bound by {slowest.hardware.stage.layer!r}",
+            f"takes {interval}, bound by {bound}",
             "ask for fewer, or for a higher clock",
         )  # fmt: skip
     settings = {
@@ -73,7 +89,8 @@ def make_plan(target: str, model: QuantizedModel, site: Site, options: LatticeOp
         "clock_mhz": clock_mhz,
         "interval_cycles": folded.timing.interval_cycles,
         "latency_cycles": folded.timing.latency_cycles,
-        "resources": asdict(folded.resources + _BORDER),
+        "flash_cycles": flash,
+        "resources": asdict(folded.resources + _border(len(outside))),
         "available": {name: getattr(device.resources, name) for name in _NAMES},
         "profile": graph.profile,
         "fifo_depths": {fork.name: list(fork.depths) for fork in folded.network.forks},
@@ -90,31 +107,90 @@ def _first_that_fits(
     shares: Sequence[float],
     fixed: Mapping[str, Fold],
     wanted: int | None,
+    outside: Sequence[str],
+    least: int,
 ) -> Folded:
     """The folding in the first share of the device something fits into.
 
     Raises:
         DoesNotFit: nothing fits the last one.
     """
-    counts, failure = device.resources, None
+    counts, failure, border = device.resources, None, _border(len(outside))
     for share in shares:
         available = Resources(
-            int(counts.lut * share) - _BORDER.lut, int(counts.ff * share) - _BORDER.ff, counts.dsp,
-            counts.ebr - _BORDER.ebr,
+            int(counts.lut * share) - border.lut, int(counts.ff * share) - border.ff, counts.dsp,
+            counts.ebr - border.ebr,
         )  # fmt: skip
         try:
-            return fold_design(design, fabric, available, fixed=fixed, target_interval=wanted)
+            return fold_design(
+                design, fabric, available, fixed=fixed, target_interval=wanted, outside=outside, least_interval=least
+            )
         except DoesNotFit as error:
             failure = error
     assert failure is not None  # there is a share
     raise failure
 
 
+def _border(regions: int) -> Resources:
+    """What lies around a network with so many stages whose weights come from the flash."""
+    found = _BORDER + _FLASH if regions else _BORDER
+    for _ in range(regions):
+        found += _REGION
+    return found
+
+
+def _asked_outside(design: Design, options: LatticeOptions) -> tuple[str, ...]:
+    """Stages of the layers whose weights the user wants in the flash."""
+    if not isinstance(options.flash, tuple):
+        return ()
+    by_layer = {stage.layer: stage.name for stage in design.stages if isinstance(stage, Mac)}
+    unknown = [layer for layer in options.flash if layer not in by_layer]
+    if unknown:
+        raise UsageError(
+            "GW0407", "lattice.flash", f"the design has no layer {unknown[0]!r} with weights",
+            "its layers with weights are " + ", ".join(by_layer),
+        )  # fmt: skip
+    return tuple(dict.fromkeys(by_layer[layer] for layer in options.flash))
+
+
+def _next_outside(design: Design, fabric: Fabric, outside: Sequence[str]) -> str | None:
+    """The next stage to take its weights from the flash: one that reads them least often, of those the largest.
+
+    None where no weights are left that take more block memory than the FIFO in front of the flash.
+    """
+    width, depth = fabric.block_shapes[0]
+    left = [
+        stage
+        for stage in design.stages
+        if isinstance(stage, Mac)
+        and stage.name not in outside
+        and stage.weight.size * stage.weight_bits > 2 * width * depth
+    ]
+    found = min(left, key=lambda stage: (_windows(stage), -stage.weight.size), default=None)
+    return None if found is None else found.name
+
+
+def _windows(stage: Mac) -> int:
+    rows, columns = stage.window.output
+    return rows * columns
+
+
+def _flash_cycles(design: Design, outside: Sequence[str], clock_mhz: float) -> int:
+    """Cycles the flash takes for a frame's weights."""
+    regions = []
+    for name in outside:
+        stage = design[name]
+        assert isinstance(stage, Mac)
+        size = stage.weight.size * element_bytes(stage.weight_bits)
+        regions.append({"tokens": _windows(stage), "words": 1, "bytes": size})
+    return flash_cycles(regions, clock_mhz)
+
+
 def network_of(plan: BuildPlan) -> Network:
     """The network a plan describes."""
     graph = plan.model.integer
     assert graph is not None  # the plan was made for it
-    folds = {row["stage"]: Fold(row["pe"], row["simd"], row["hard"]) for row in plan.layers}
+    folds = {row["stage"]: Fold(row["pe"], row["simd"], row["hard"], row["outside"]) for row in plan.layers}
     network = assemble(lower(graph), folds, FABRICS[plan.settings["fabric"]])
     return with_depths(network, {name: tuple(depths) for name, depths in plan.settings["fifo_depths"].items()})
 
@@ -128,6 +204,7 @@ def _row(node: StageNode) -> Mapping[str, Any]:
         "pe": made.fold.pe,
         "simd": made.fold.simd,
         "hard": made.fold.hard,
+        "outside": made.fold.outside,
         "multiplications_per_cycle": made.multipliers,
         "lanes": made.lanes,
         "fifo": made.fifo,

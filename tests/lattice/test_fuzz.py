@@ -77,6 +77,7 @@ def stage_features(node: StageNode) -> Iterator[str]:
         yield from ["some hard"] * (0 < made.hard_multipliers < made.multipliers) + ["ternary"] * stage.ternary
         yield from ["depthwise"] * stage.depthwise + ["groups"] * (stage.groups > 1 and not stage.depthwise)
         yield from ["simd"] * (made.fold.simd > 1) + ["pe"] * (made.fold.pe > 1)
+        yield "weights from outside" if made.fold.outside else "weights inside"
 
 
 STAGES = (Combine, Concat, Gather, Mac, Map, Pool, Product, Table)
@@ -87,7 +88,7 @@ WANTED = (
     | {"profile fixed", "profile scaled", "widen", "narrow", "fork", "block fifo", "small fifo", "burst", "multiplier",
        "shift only", "variable shift", "limbs", "stride", "dilation", "padding", "one channel",
        "window of padding alone", "hard multiplier", "soft multiplier", "some hard", "ternary", "depthwise", "groups",
-       "simd", "pe"}
+       "simd", "pe", "weights from outside", "weights inside"}
 )  # fmt: skip
 
 
@@ -144,7 +145,7 @@ def test_more(tmp_path: Path, fabric: str, first: int) -> None:
 # -- names ---------------------------------------------------------------------------------------------------------
 
 HOSTILE = ("module", "inside", "logic", "final", "clk", "s0", "a", "a_fork", "a_data", "a_to_b_0", "b", "b_width",
-           "ä ö", "a/b", "a.b", "1", "gw_fifo", "stage_a", "network", "fifo")  # fmt: skip
+           "ä ö", "a/b", "a.b", "1", "gw_fifo", "stage_a", "network", "fifo", "a_weights", "w0")  # fmt: skip
 
 
 def named(names: tuple[str, ...]) -> IntegerGraph:

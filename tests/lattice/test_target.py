@@ -68,6 +68,34 @@ def test_target_fps_beyond_the_device_is_a_constraint() -> None:
     assert caught.value.exit_code is ExitCode.CONSTRAINT
 
 
+def test_weights_go_to_the_flash_where_block_memory_runs_out() -> None:
+    """Three layers of 256 x 256 bytes: more than the 126 KB of block memory the device has."""
+    graph = mlp((256, 256, 256, 256))
+    made = plan(graph, "ecp5-25k")
+    outside = [row["layer"] for row in made.layers if row["outside"]]
+    assert 0 < len(outside) < 3
+    resources, available = made.settings["resources"], made.settings["available"]
+    assert all(resources[name] <= available[name] for name in available)
+    # A byte takes 8 cycles at 25 MHz of the chip and 50 of the device.
+    assert made.settings["flash_cycles"] > len(outside) * 256 * 256 * 8
+    estimate = LatticeTarget.named("lattice:ecp5-25k").estimate(made)
+    clock, cycles = estimate.totals["clock_mhz"].value, estimate.totals["flash_cycles"].value
+    assert estimate.totals["inferences_per_second"].value == pytest.approx(1e6 * clock / cycles, abs=0.01)
+    with pytest.raises(ConstraintError, match="EBR"):
+        plan(graph, "ecp5-25k", flash=False)
+    with pytest.raises(ConstraintError, match="the flash chip"):
+        plan(graph, "ecp5-25k", target_fps=1000)
+
+
+def test_layers_in_the_flash_by_name() -> None:
+    graph = mlp()
+    layer = plan(graph).layers[0]["layer"]
+    made = plan(graph, flash=(layer,))
+    assert [row["layer"] for row in made.layers if row["outside"]] == [layer]
+    with pytest.raises(UsageError, match="no layer 'absent' with weights"):
+        plan(graph, flash=("absent",))
+
+
 def test_folds_by_layer() -> None:
     made = plan(mlp())
     layer = made.layers[0]["layer"]
