@@ -30,6 +30,7 @@ __all__ = [
     "plan_target",
     "prepare",
     "simplified",
+    "with_measured",
 ]
 
 
@@ -185,13 +186,14 @@ def build_target(target: Target, result: TargetResult, directory: Path, steps: S
         with steps.step(f"build {target.name}"):
             target.build(result.plan, directory)
         if result.estimate is not None:
-            result.estimate = _with_measured(result.estimate, target.measured(directory))
+            result.estimate = with_measured(result.estimate, target.measured(directory))
     except GatewrightError as error:
         shutil.rmtree(directory)
         result.error = error
 
 
-def _with_measured(estimate: Estimate, measured: Mapping[str, float]) -> Estimate:
+def with_measured(estimate: Estimate, measured: Mapping[str, float]) -> Estimate:
+    """``estimate`` with what tools measured, by the name of the total, beside its totals."""
     totals = {
         name: replace(figure, measured=measured[name]) if name in measured else figure
         for name, figure in estimate.totals.items()

@@ -7,7 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from gatewright.compiler.cli.options import model_argument, model_options, quantize_options, target_options
+from gatewright.compiler.cli.options import (
+    model_argument,
+    model_options,
+    parse_settings,
+    quantize_options,
+    target_options,
+)
 from gatewright.compiler.cli.output import Outcome, Progress, verb
 from gatewright.compiler.errors import ExitCode, GatewrightError, highest_priority
 
@@ -51,7 +57,7 @@ def command(
     }
     if ready is None:
         return Outcome([{**facts, "ok": True}], lambda console: _show(console, facts, []))
-    results = planned(chosen, ready, settings, progress)
+    results = planned(chosen, ready, parse_settings(settings), progress)
     rows = [
         {
             **facts,

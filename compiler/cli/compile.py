@@ -57,7 +57,7 @@ def command(
             raise UsageError("GW0022", "--synth", "no target named here has vendor tools to run", "leave --synth out")
         settings = (*settings, "synth=true")
     ready = prepare(request, progress)
-    results = planned(chosen, ready, settings, progress)
+    results = planned(chosen, ready, parse_settings(settings), progress)
     write(out, ready, list(zip(chosen, results, strict=True)), request, progress, parse_settings(settings))
     rows = target_rows(results)
     codes = [ExitCode.OK if result.error is None else result.error.exit_code for result in results]

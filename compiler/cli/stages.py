@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from gatewright.compiler.cli.options import parse_bits, parse_input_shapes, parse_settings, settings_for
+from gatewright.compiler.cli.options import parse_bits, parse_input_shapes, settings_for
 from gatewright.compiler.driver import Prepared, Request, TargetResult, plan_target
 from gatewright.compiler.errors import UsageError
 
@@ -59,15 +59,15 @@ def targets_named(names: Sequence[str]) -> list[Target]:
 
 
 def planned(
-    targets: Sequence[Target], ready: Prepared, settings: Sequence[str], progress: Progress
+    targets: Sequence[Target], ready: Prepared, settings: Mapping[str, Any], progress: Progress
 ) -> list[TargetResult]:
     """Plan every target; what one refuses is no concern of the others.
 
     Raises:
-        UsageError: a setting that is no KEY=VALUE.
+        UsageError: a setting that nobody takes.
     """
     known = {target.name.family: target.options() for target in targets}
-    by_family = settings_for(parse_settings(settings), known)
+    by_family = settings_for(settings, known)
     return [plan_target(target, ready.model, by_family[target.name.family], progress) for target in targets]
 
 

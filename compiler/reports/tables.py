@@ -31,6 +31,8 @@ _SUMMARY = {
     "ff": "FF",
     "dsp": "DSP",
     "bram_18k": "BRAM18",
+    "ebr": "EBR",
+    "spram": "SPRAM",
     "uram": "URAM",
     "macs": "MAC",
     "constant_bytes": "bytes of constants",
@@ -50,6 +52,10 @@ def show_targets(console: Console, rows: Sequence[Row], directory: Path) -> None
         found = [f"{number(figures[name])} {text}" for name, text in _SUMMARY.items() if figures.get(name)]
         if found:
             console.print(f"  estimate: {', '.join(found)}", markup=False, soft_wrap=True)
+        measured = {name: row.get(f"measured_{name}") for name in _SUMMARY}
+        seen = [f"{number(value)} {_SUMMARY[name]}" for name, value in measured.items() if value]
+        if seen:
+            console.print(f"  measured: {', '.join(seen)}", markup=False, soft_wrap=True)
 
 
 def show_estimates(console: Console, rows: Sequence[Row], by_layer: bool) -> None:

@@ -22,11 +22,14 @@ SHARED = ("gw_memory.v", "gw_fifo_block.v")
 
 
 def flash_cycles(regions: Sequence[Mapping[str, Any]], clock_mhz: float) -> int:
-    """Cycles ``gw_flash.v`` takes to bring the weights of one frame, with ``regions`` as in ``design.json``."""
+    """Cycles ``gw_flash.v`` takes to bring the weights of one frame, with ``regions`` as in ``design.json``.
+
+    Weights that come once take none.
+    """
     half = _half(clock_mhz)
     total = 0
     for region in regions:
-        times = region["tokens"] // region["words"]
+        times = 0 if region["once"] else region["tokens"] // region["words"]
         total += times * (region["bytes"] * 8 * half + -(-region["bytes"] // _BURST) * (80 * half + _SELECT_CYCLES + 2))
     return total
 

@@ -77,7 +77,7 @@ weak0 weak1 while wildcard wire with within wor xnor xor
 """Of SystemVerilog, as which Verilator reads every file, and names the modules use themselves."""
 
 _RESERVED = frozenset(_KEYWORDS.split())
-_DERIVED = re.compile(r"_(valid|ready|data|fork|fifo|width|weights)$|_(to|for)_")
+_DERIVED = re.compile(r"_(valid|ready|data|fork|fifo|width|weights|loaded|keep)$|_(to|for)_")
 """What the network appends to the names of stages: no stage's own name may look like that."""
 
 

@@ -68,7 +68,8 @@ def _weights(network: Network) -> tuple[bytes, list[dict[str, Any]]]:
         regions.append(
             {
                 "port": node.name, "stage": node.stage.name, "bits": channel.bits, "signed": channel.signed,
-                "lanes": channel.lanes, "tokens": channel.tokens, "words": node.words, "file": WEIGHTS,
+                "lanes": channel.lanes, "tokens": channel.tokens, "words": node.words, "once": node.once,
+                "file": WEIGHTS,
                 "offset": len(data), "bytes": raw.size,
             }
         )  # fmt: skip

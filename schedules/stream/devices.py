@@ -26,6 +26,7 @@ class Fabric:
         block_ring_bits: a ring or FIFO of more bits goes into block memory.
         block_rom_bits: a ROM of more bits (and of ``block_rom_depth`` words) goes into block memory.
         blocks_an_address: block memories one register may address, 0: any number.
+        spram: (width, depth) of one large memory of one port that nothing can initialize, None where there is none.
         far_roms: weights from block memory get a register on the way to the multipliers.
     """
 
@@ -41,6 +42,7 @@ class Fabric:
     block_rom_depth: int
     blocks_an_address: int
     far_roms: bool
+    spram: tuple[int, int] | None = None
 
     @property
     def style(self) -> str:
@@ -59,6 +61,11 @@ class Fabric:
             return -(-depth // narrowest)
 
         return min(width // w * -(-depth // d) + (column(width % w) if width % w else 0) for w, d in self.block_shapes)
+
+    def sprams(self, width: int, depth: int) -> int:
+        """Large memories of a ``depth`` x ``width`` memory."""
+        assert self.spram is not None
+        return -(-width // self.spram[0]) * -(-depth // self.spram[1])
 
     def rom_in_block(self, width: int, depth: int) -> bool:
         """Whether a ROM goes into block memory."""
@@ -86,7 +93,7 @@ _ICE40_SHAPES = ((16, 256), (8, 512), (4, 1024), (2, 2048))
 
 FABRICS = {
     "ecp5": Fabric("ecp5", "mult18", 18, 0, "ccu2c", _ECP5_SHAPES, True, 1024, 1024, 33, 4, True),
-    "ice40-up": Fabric("ice40-up", "mac16", 16, 8, "lut", _ICE40_SHAPES, False, 128, 384, 17, 0, False),
+    "ice40-up": Fabric("ice40-up", "mac16", 16, 8, "lut", _ICE40_SHAPES, False, 128, 384, 17, 0, False, (16, 16384)),
     "ice40": Fabric("ice40", "", 0, 0, "lut", _ICE40_SHAPES, False, 128, 384, 17, 0, False),
     "nexus": Fabric("nexus", "", 0, 0, "lut", _ECP5_SHAPES, True, 1024, 1024, 33, 4, True),
 }

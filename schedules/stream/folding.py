@@ -8,7 +8,7 @@ where they run out.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from gatewright.schedules.stream.devices import Fabric
@@ -69,7 +69,7 @@ def fold_design(
     *,
     fixed: Mapping[str, Fold] | None = None,
     target_interval: int | None = None,
-    outside: Collection[str] = (),
+    outside: Mapping[str, bool] | None = None,
     least_interval: int = 1,
 ) -> Folded:
     """The fastest folding that fits ``available``, or the cheapest that keeps ``target_interval``.
@@ -80,7 +80,7 @@ def fold_design(
         available: what the design may take.
         fixed: folds the user sets, by stage.
         target_interval: cycles a frame may take; None: as few as fit.
-        outside: stages whose weights come from outside.
+        outside: stages whose weights come from outside, and whether they are kept in large memories then.
         least_interval: cycles a frame takes in any case: nothing need be faster.
 
     Raises:
@@ -88,7 +88,7 @@ def fold_design(
         ValueError: a fold does not divide its stage.
     """
     options = {
-        stage.name: _options(stage, fabric, (fixed or {}).get(stage.name), stage.name in outside)
+        stage.name: _options(stage, fabric, (fixed or {}).get(stage.name), (outside or {}).get(stage.name))
         for stage in design.stages
     }
     bounds = sorted({option.interval for found in options.values() for option in found})
@@ -145,14 +145,17 @@ def _network(design: Design, chosen: Mapping[str, Hardware], fabric: Fabric) -> 
     return assemble(design, {name: found.fold for name, found in chosen.items()}, fabric)
 
 
-def _options(stage: Stage, fabric: Fabric, fixed: Fold | None, outside: bool) -> list[_Option]:
-    """Foldings worth having, the fastest first: none is slower and dearer than another."""
+def _options(stage: Stage, fabric: Fabric, fixed: Fold | None, stay: bool | None) -> list[_Option]:
+    """Foldings worth having, the fastest first: none is slower and dearer than another.
+
+    ``stay``: are weights kept that come from outside; None: none do.
+    """
     folds: Sequence[Fold] = [fixed] if fixed is not None else legal_folds(stage)
-    folds = [replace(fold, outside=outside) for fold in folds]
-    found = []
-    for fold in folds:
-        made = hardware(stage, fold, fabric)
-        found.append(_Option(made.work_cycles, made, _cost(made)))
+    if stay is not None:
+        folds = [replace(fold, outside=True, kept=stay) for fold in folds]
+    hardwares = [hardware(stage, fold, fabric) for fold in folds]
+    fewest = min(made.spram for made in hardwares)  # a word narrower than a large memory leaves part of it empty
+    found = [_Option(made.work_cycles, made, _cost(made)) for made in hardwares if made.spram == fewest]
     found.sort(key=lambda option: (option.interval, option.cost))
     kept: list[_Option] = []
     for option in sorted(found, key=lambda option: (option.cost, option.interval)):

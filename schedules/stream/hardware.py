@@ -47,12 +47,14 @@ class Fold:
         simd: input channels at once (Mac only).
         hard: products of a Mac made by the device's own multipliers; the rest are logic. -1: all of them.
         outside: the weights of a Mac are no ROM: they come as a stream, a word a read.
+        kept: they come once, and stay in the device's large memories (SPRAM).
     """
 
     pe: int = 1
     simd: int = 1
     hard: int = -1
     outside: bool = False
+    kept: bool = False
 
 
 @dataclass(frozen=True)
@@ -212,6 +214,14 @@ class Hardware:
     def weight_words(self) -> int:
         """Words of weights a window reads: PE * SIMD weights each."""
         return self.loops.turn * self.loops.turns if isinstance(self.stage, Mac) and self.loops is not None else 0
+
+    @property
+    def spram(self) -> int:
+        """Large memories of the stage."""
+        if not self.fold.kept:
+            return 0
+        assert isinstance(self.stage, Mac)
+        return self.fabric.sprams(self.multipliers * self.stage.weight_bits, self.weight_words)
 
     @property
     def weights_late(self) -> bool:

@@ -17,6 +17,7 @@ from gatewright.schedules.stream.stages import Concat, Design, Mac, Pool, Stage,
 __all__ = [
     "Channel",
     "ForkNode",
+    "KeepNode",
     "Network",
     "Node",
     "PortNode",
@@ -65,9 +66,17 @@ class PortNode(Node):
 
 @dataclass(frozen=True, eq=False)
 class WeightsNode(Node):
-    """Border of the design: weights of ``stage`` come in, ``words`` of them again and again."""
+    """Border of the design: weights of ``stage`` come in, ``words`` of them, again and again or ``once``."""
 
     stage: Stage
+    words: int
+    once: bool
+
+
+@dataclass(frozen=True, eq=False)
+class KeepNode(Node):
+    """Weights that came once, again and again: ``words`` tokens from its input, then from memory."""
+
     words: int
 
 
@@ -147,8 +156,13 @@ class _Assembly:
         stage, loops = made.stage, made.loops
         assert isinstance(stage, Mac) and loops is not None
         channel = Channel(f"{stage.name}_weights", made.multipliers, stage.weight_bits, True, loops.reads)
-        position = sum(isinstance(node, WeightsNode) for node in self.nodes)
-        self.nodes.append(WeightsNode(f"w{position}", (), (channel,), stage, made.weight_words))
+        position, words = sum(isinstance(node, WeightsNode) for node in self.nodes), made.weight_words
+        if not made.fold.kept:
+            self.nodes.append(WeightsNode(f"w{position}", (), (channel,), stage, words, False))
+            return channel
+        entering = replace(channel, name=f"{stage.name}_loaded", tokens=words)
+        self.nodes.append(WeightsNode(f"w{position}", (), (entering,), stage, words, True))
+        self.nodes.append(KeepNode(f"{channel.name}_keep", (entering,), (channel,), words))
         return channel
 
     def weight(self, name: str) -> int:

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from gatewright.schedules.stream.network import (
     Channel,
     ForkNode,
+    KeepNode,
     Network,
     Node,
     PortNode,
@@ -86,7 +87,11 @@ def time_network(network: Network, frames: int = 4) -> Timing:
         for _, advance in processes:
             progress = advance() or progress
     ends = [node for node in network.nodes if isinstance(node, PortNode) and node.inputs]
-    waiting = [n.name for n in network.nodes if any(len(wires[c.name].moved) < frames * c.tokens for c in n.inputs)]
+    waiting = [
+        n.name
+        for n in network.nodes
+        if not isinstance(n, KeepNode) and any(len(wires[c.name].moved) < frames * c.tokens for c in n.inputs)
+    ]
     if waiting:
         raise Deadlock(waiting)
     finished = tuple(
@@ -117,7 +122,9 @@ def _process(node: Node, wires: dict[str, _Wire], frames: int) -> Advance:
         case PortNode() if node.outputs:
             return _source(outs[0], frames * node.outputs[0].tokens)
         case WeightsNode():
-            return _source(outs[0], frames * node.outputs[0].tokens)
+            return _source(outs[0], node.words if node.once else frames * node.outputs[0].tokens)
+        case KeepNode():
+            return _keep(ins[0], outs[0], node.words, frames * node.outputs[0].tokens)
         case PortNode():
             return _sink(ins[0])
         case ForkNode():
@@ -202,6 +209,27 @@ def _behind_block_fifo(make: Callable[[_Wire], Advance], out: _Wire) -> Advance:
             more = stage() | fifo.advance()
             progress |= more
         return progress
+
+    return advance
+
+
+def _keep(source: _Wire, out: _Wire, words: int, total: int) -> Advance:
+    """A gw_keep: the first words pass, then they are fetched as from a gw_fifo_block that always has some."""
+    again = _Wire()
+    memory = _BlockFifo(again)
+
+    def advance() -> bool:
+        before = len(out.available)
+        if before < words:
+            out.available.extend(source.available[before:words])
+        source.moved.extend(out.moved[len(source.moved) : words])
+        if len(out.moved) >= words:
+            if not memory.stored:
+                memory.stored.extend([out.moved[words - 1] + 1] * (total - words))
+            again.moved.extend(out.moved[words + len(again.moved) :])
+            memory.advance()
+            out.available.extend(again.available[len(out.available) - words :])
+        return len(out.available) > before
 
     return advance
 

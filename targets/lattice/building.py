@@ -16,6 +16,7 @@ import numpy as np
 
 from gatewright.compiler.errors import ToolError
 from gatewright.hls.lattice.database import Site
+from gatewright.schedules.stream.resources import RESOURCES
 from gatewright.targets.base import BuildPlan, IntegerLibrary
 
 __all__ = ["build", "load", "read_measured"]
@@ -100,15 +101,17 @@ def _bitstream(plan: BuildPlan, directory: Path, design: Path, site: Site, statu
     if made.board.weights_offset:
         notes.append(f"write design/{WEIGHTS} into the flash at {made.board.weights_offset:#x}")
     status["note"] = "; ".join(notes)
+    for note in notes:
+        _say(note)
     fmax = made.best.fmax_mhz
     measured = {
         "clock_mhz": round(fmax, 2),
         "latency_us": round(int(plan.settings["latency_cycles"]) / fmax, 4),
         "inferences_per_second": round(1e6 * fmax / _cycles(plan), 2),
-        **{name: value for name, value in made.best.used.items() if name in ("lut", "ff", "dsp", "ebr")},
+        **{name: value for name, value in made.best.used.items() if name in RESOURCES},
     }
     for stage, counts in made.synthesis.stages.items():
-        for name in ("lut", "ff", "dsp", "ebr"):
+        for name in RESOURCES:
             measured[f"{stage}.{name}"] = getattr(counts, name)
     _write_json(directory / MEASURED, measured)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib.resources import files
 from typing import Any
@@ -21,7 +21,7 @@ MODELS = {
     "set": "asked for by the user or the board",
 }
 _EXACT = "exact: equals RTL simulation with a source that always offers and a sink that always takes"
-_UNITS = {"lut": "LUT", "ff": "FF", "dsp": "multipliers", "ebr": "EBR"}
+_UNITS = {"lut": "LUT", "ff": "FF", "dsp": "multipliers", "ebr": "EBR", "spram": "SPRAM"}
 
 
 @cache
@@ -30,7 +30,7 @@ def _accuracy() -> Mapping[str, Any]:
 
 
 def _error(resource: str) -> str:
-    if resource in ("dsp", "ebr"):
+    if resource in ("dsp", "ebr", "spram"):
         return "exact"
     return str(_accuracy().get(resource, "unmeasured"))
 
@@ -61,18 +61,23 @@ def make_estimate(plan: BuildPlan, measured: Mapping[str, float] | None = None) 
                 name, int(settings["resources"][name]), _UNITS[name],
                 "fitted" if name in ("lut", "ff") else "counted", _error(name),
             )
-            for name in RESOURCES
+            for name in _there(plan)
         },
     }  # fmt: skip
     if flash:
         totals["flash_cycles"] = figure("flash_cycles", flash, "cycles", "flash", "simulated with a flash chip: 3 %")
-    rows = tuple(LayerEstimate(row["layer"], row["op"], _row(row, found)) for row in plan.layers)
+    rows = tuple(LayerEstimate(row["layer"], row["op"], _row(row, found, _there(plan))) for row in plan.layers)
     return Estimate(plan.target, totals, rows, MODELS)
 
 
-def _row(row: Mapping[str, Any], found: Mapping[str, float]) -> dict[str, Figure]:
+def _there(plan: BuildPlan) -> list[str]:
+    """Resources the device has."""
+    return [name for name in RESOURCES if plan.settings["available"][name] or name != "spram"]
+
+
+def _row(row: Mapping[str, Any], found: Mapping[str, float], resources: Sequence[str]) -> dict[str, Figure]:
     figures = {"interval_cycles": Figure(row["work_cycles"], "cycles", "max-plus", "exact")}
-    for name in RESOURCES:
+    for name in resources:
         model = "fitted" if name in ("lut", "ff") else "counted"
         measured = found.get(f"{row['stage']}.{name}")
         figures[name] = Figure(row[name], _UNITS[name], model, _error(name), measured)

@@ -22,8 +22,8 @@ class LatticeOptions(BaseModel):
         target_fps: inferences per second to reach with as little hardware as possible; without it: as many as fit.
         pe: results a layer computes at once, by layer name; the others are planned.
         simd: inputs a convolution or matrix product multiplies at once, by layer name.
-        flash: layers whose weights the board's flash chip streams into the network, frame by frame; auto: the largest
-            where block memory runs out; false: none.
+        flash: layers whose weights the board's flash chip streams into the network, frame by frame; auto: some where
+            block memory runs out, once into SPRAM where the device has it and it suffices; false: none.
         utilisation: share of the device's LUTs and flip-flops the plan may take; auto: 70 %, more where nothing fits.
         bitstream: run yosys and nextpnr; auto builds a bitstream where the open tools can.
         simulate: compile the RTL simulation; auto does, and warns where a compiler or Verilator is missing.

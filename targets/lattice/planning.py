@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from typing import Any
 
 from gatewright.compiler.errors import ConstraintError, TargetError, UsageError
@@ -17,13 +17,17 @@ from gatewright.schedules.stream.folding import DoesNotFit, Folded, fold_design
 from gatewright.schedules.stream.hardware import Fold, hardware, legal_folds
 from gatewright.schedules.stream.network import Network, StageNode, assemble, with_depths
 from gatewright.schedules.stream.resources import Resources, stage_resources
-from gatewright.schedules.stream.stages import Design, Mac
+from gatewright.schedules.stream.stages import Design, Mac, Stage
 from gatewright.targets.base import BuildPlan
 from gatewright.targets.lattice.options import LatticeOptions
 
 __all__ = ["fabric_of", "make_plan", "network_of"]
 
-_NAMES = {"lut": "LUTs", "ff": "flip-flops", "dsp": "multipliers", "ebr": "block memories (EBR)"}
+_NAMES = {
+    "lut": "LUTs", "ff": "flip-flops", "dsp": "multipliers", "ebr": "block memories (EBR)",
+    "spram": "large memories (SPRAM)",
+}  # fmt: skip
+_FOLD = tuple(part.name for part in fields(Fold))
 _SHARES = (0.7, 0.8, 0.9)
 """Shares of LUTs and flip-flops to try in order: routing wants the rest."""
 _BORDER = Resources(lut=370, ff=220, ebr=1)
@@ -65,12 +69,12 @@ def make_plan(target: str, model: QuantizedModel, site: Site, options: LatticeOp
             folded = _first_that_fits(design, fabric, device, shares, fixed, wanted, outside, flash)
             break
         except DoesNotFit as error:
-            more = (
-                _next_outside(design, fabric, outside) if options.flash == "auto" and error.resource == "ebr" else None
-            )
+            more = None
+            if options.flash == "auto" and error.resource == "ebr":
+                more = _next_outside(design, fabric, device.resources.spram, outside)
             if more is None:
                 raise _too_large(error, design, site, shares[-1], options) from None
-            outside = (*outside, more)
+            outside |= more
     interval = max(folded.timing.interval_cycles, flash)
     if wanted is not None and interval > wanted:
         slowest = max(folded.network.stages, key=lambda node: node.hardware.work_cycles)
@@ -107,7 +111,7 @@ def _first_that_fits(
     shares: Sequence[float],
     fixed: Mapping[str, Fold],
     wanted: int | None,
-    outside: Sequence[str],
+    outside: Mapping[str, bool],
     least: int,
 ) -> Folded:
     """The folding in the first share of the device something fits into.
@@ -119,7 +123,7 @@ def _first_that_fits(
     for share in shares:
         available = Resources(
             int(counts.lut * share) - border.lut, int(counts.ff * share) - border.ff, counts.dsp,
-            counts.ebr - border.ebr,
+            counts.ebr - border.ebr, counts.spram,
         )  # fmt: skip
         try:
             return fold_design(
@@ -139,10 +143,10 @@ def _border(regions: int) -> Resources:
     return found
 
 
-def _asked_outside(design: Design, options: LatticeOptions) -> tuple[str, ...]:
-    """Stages of the layers whose weights the user wants in the flash."""
+def _asked_outside(design: Design, options: LatticeOptions) -> dict[str, bool]:
+    """Stages of the layers whose weights the user wants in the flash; none of them is kept."""
     if not isinstance(options.flash, tuple):
-        return ()
+        return {}
     by_layer = {stage.layer: stage.name for stage in design.stages if isinstance(stage, Mac)}
     unknown = [layer for layer in options.flash if layer not in by_layer]
     if unknown:
@@ -150,13 +154,14 @@ def _asked_outside(design: Design, options: LatticeOptions) -> tuple[str, ...]:
             "GW0407", "lattice.flash", f"the design has no layer {unknown[0]!r} with weights",
             "its layers with weights are " + ", ".join(by_layer),
         )  # fmt: skip
-    return tuple(dict.fromkeys(by_layer[layer] for layer in options.flash))
+    return {by_layer[layer]: False for layer in options.flash}
 
 
-def _next_outside(design: Design, fabric: Fabric, outside: Sequence[str]) -> str | None:
-    """The next stage to take its weights from the flash: one that reads them least often, of those the largest.
+def _next_outside(design: Design, fabric: Fabric, sprams: int, outside: Mapping[str, bool]) -> dict[str, bool] | None:
+    """The next stage to take its weights from the flash, and whether it keeps them in the device's large memories.
 
-    None where no weights are left that take more block memory than the FIFO in front of the flash.
+    The largest that those hold; then one that reads its weights least often, of those the largest. None where no
+    weights are left that take more block memory than the FIFO in front of the flash.
     """
     width, depth = fabric.block_shapes[0]
     left = [
@@ -166,8 +171,19 @@ def _next_outside(design: Design, fabric: Fabric, outside: Sequence[str]) -> str
         and stage.name not in outside
         and stage.weight.size * stage.weight_bits > 2 * width * depth
     ]
+    free = sprams - sum(_sprams(design[name], fabric) for name, kept in outside.items() if kept)
+    fitting = [stage for stage in left if sprams and _sprams(stage, fabric) <= free]
+    if fitting:
+        return {max(fitting, key=lambda stage: stage.weight.size).name: True}
     found = min(left, key=lambda stage: (_windows(stage), -stage.weight.size), default=None)
-    return None if found is None else found.name
+    return None if found is None else {found.name: False}
+
+
+def _sprams(stage: Stage, fabric: Fabric) -> int:
+    """Large memories a stage takes that multiplies as much at once as their width allows."""
+    assert isinstance(stage, Mac) and fabric.spram is not None
+    width, depth = fabric.spram
+    return -(-stage.weight.size // (depth * max(1, width // stage.weight_bits)))
 
 
 def _windows(stage: Mac) -> int:
@@ -175,14 +191,14 @@ def _windows(stage: Mac) -> int:
     return rows * columns
 
 
-def _flash_cycles(design: Design, outside: Sequence[str], clock_mhz: float) -> int:
+def _flash_cycles(design: Design, outside: Mapping[str, bool], clock_mhz: float) -> int:
     """Cycles the flash takes for a frame's weights."""
     regions = []
-    for name in outside:
+    for name, kept in outside.items():
         stage = design[name]
         assert isinstance(stage, Mac)
         size = stage.weight.size * element_bytes(stage.weight_bits)
-        regions.append({"tokens": _windows(stage), "words": 1, "bytes": size})
+        regions.append({"tokens": _windows(stage), "words": 1, "bytes": size, "once": kept})
     return flash_cycles(regions, clock_mhz)
 
 
@@ -190,7 +206,7 @@ def network_of(plan: BuildPlan) -> Network:
     """The network a plan describes."""
     graph = plan.model.integer
     assert graph is not None  # the plan was made for it
-    folds = {row["stage"]: Fold(row["pe"], row["simd"], row["hard"], row["outside"]) for row in plan.layers}
+    folds = {row["stage"]: Fold(*(row[name] for name in _FOLD)) for row in plan.layers}
     network = assemble(lower(graph), folds, FABRICS[plan.settings["fabric"]])
     return with_depths(network, {name: tuple(depths) for name, depths in plan.settings["fifo_depths"].items()})
 
@@ -201,10 +217,7 @@ def _row(node: StageNode) -> Mapping[str, Any]:
         "layer": made.stage.layer,
         "op": type(made.stage).__name__.lower(),
         "stage": node.name,
-        "pe": made.fold.pe,
-        "simd": made.fold.simd,
-        "hard": made.fold.hard,
-        "outside": made.fold.outside,
+        **{name: getattr(made.fold, name) for name in _FOLD},
         "multiplications_per_cycle": made.multipliers,
         "lanes": made.lanes,
         "fifo": made.fifo,

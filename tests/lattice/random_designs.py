@@ -78,12 +78,17 @@ def random_case(seed: int, layers: int = 6, operators: Sequence[str] | None = No
     dice = np.random.default_rng((seed, 1))
     for stage in design.stages:
         if isinstance(stage, Mac) and dice.random() < 0.25:
-            folds[stage.name] = replace(folds[stage.name], outside=True)
+            folds[stage.name] = replace(folds[stage.name], outside=True, kept=bool(dice.random() < 0.5))
     return Case(seed, graph, design, folds)
 
 
 def assembled(design: Design, folds: dict[str, Fold], fabric: str) -> tuple[Network, Timing]:
-    """The network, its FIFOs as deep as they were ever filled, and its cycle counts."""
+    """The network, its FIFOs as deep as they were ever filled, and its cycle counts.
+
+    Weights are kept only where there are large memories.
+    """
+    if FABRICS[fabric].spram is None:
+        folds = {name: replace(fold, kept=False) for name, fold in folds.items()}
     network = assemble(design, folds, FABRICS[fabric])
     filled = time_network(network).occupancy
     depths = {

@@ -77,7 +77,7 @@ def stage_features(node: StageNode) -> Iterator[str]:
         yield from ["some hard"] * (0 < made.hard_multipliers < made.multipliers) + ["ternary"] * stage.ternary
         yield from ["depthwise"] * stage.depthwise + ["groups"] * (stage.groups > 1 and not stage.depthwise)
         yield from ["simd"] * (made.fold.simd > 1) + ["pe"] * (made.fold.pe > 1)
-        yield "weights from outside" if made.fold.outside else "weights inside"
+        yield "weights kept" if made.fold.kept else "weights from outside" if made.fold.outside else "weights inside"
 
 
 STAGES = (Combine, Concat, Gather, Mac, Map, Pool, Product, Table)
@@ -88,7 +88,7 @@ WANTED = (
     | {"profile fixed", "profile scaled", "widen", "narrow", "fork", "block fifo", "small fifo", "burst", "multiplier",
        "shift only", "variable shift", "limbs", "stride", "dilation", "padding", "one channel",
        "window of padding alone", "hard multiplier", "soft multiplier", "some hard", "ternary", "depthwise", "groups",
-       "simd", "pe", "weights from outside", "weights inside"}
+       "simd", "pe", "weights from outside", "weights kept", "weights inside"}
 )  # fmt: skip
 
 

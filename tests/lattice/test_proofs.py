@@ -218,6 +218,80 @@ def test_broken_fifo(tmp_path: Path, right: str, wrong: str) -> None:
     assert not holds(tmp_path, text.replace(right, wrong) + QUEUE, 12)
 
 
+# The FIFO in block memory holds more than DEPTH, so its tokens are numbered instead.
+BLOCK = """
+module claims (input wire clk, input wire rst, input wire offer, input wire take);
+    wire ready, valid;
+    wire [3:0] token;
+    reg [3:0] given = 0, taken = 0;
+    gw_fifo_block #(.WIDTH(4), .DEPTH(DEPTHS), .ADDRESS(2)) fifo (clk, rst, offer, ready, given, valid, take, token);
+    always @(posedge clk) begin
+        given <= rst ? 0 : given + (offer && ready);
+        taken <= rst ? 0 : taken + (valid && take);
+    end
+    wire [3:0] inside = given - taken;
+    always @* begin
+        assert(!valid || token == taken);
+        assert(inside <= DEPTHS + 2 && (ready || inside >= DEPTHS));
+    end
+endmodule
+"""
+
+
+@pytest.mark.parametrize("depth", [2, 3, 4])
+def test_fifo_in_block_memory_keeps_the_stream(tmp_path: Path, depth: int) -> None:
+    """For ever, under any offers, stalls and resets: order, no loss, at least DEPTH tokens, at most two more."""
+    text = library("gw_fifo_block", "gw_memory") + BLOCK.replace("DEPTHS", str(depth))
+    assert holds(tmp_path, text)
+
+
+@pytest.mark.parametrize(("right", "wrong"), [("(!pop_valid || pop_ready)", "1'b1"), ("DEPTH - 1;", "DEPTH;")])
+def test_broken_fifo_in_block_memory(tmp_path: Path, right: str, wrong: str) -> None:
+    text = library("gw_fifo_block", "gw_memory")
+    assert right in text
+    assert not holds(tmp_path, text.replace(right, wrong) + BLOCK.replace("DEPTHS", "2"), 14)
+
+
+# Weights that come once: the same words again and again, in order, whatever stalls.
+KEEP = """
+module claims (input wire clk, input wire rst, input wire offer, input wire take, input wire [1:0] word);
+    wire ready, valid;
+    wire [1:0] token;
+    reg [5:0] list = 0;
+    reg [1:0] given = 0, place = 0;
+    gw_keep #(.WIDTH(2), .WORDS(3), .ADDRESS(2)) keep (clk, rst, offer, ready, word, valid, take, token);
+    wire [1:0] right = given > place ? list[2*place +: 2] : word;
+    always @(posedge clk) begin
+        if (offer && ready) begin
+            list[2*given +: 2] <= word;
+            given <= given + 1;
+        end
+        if (valid && take)
+            place <= place == 2 ? 0 : place + 1;
+        if (rst) begin
+            given <= 0;
+            place <= 0;
+        end
+    end
+    always @* begin
+        assert(!valid || token == right);
+        assert(!(ready && given == 3));
+    end
+endmodule
+"""
+
+
+def test_kept_weights_come_again_and_again(tmp_path: Path) -> None:
+    """For ever, under any offers, stalls and resets."""
+    assert holds(tmp_path, library("gw_keep", "gw_spram") + KEEP)
+
+
+def test_kept_weights_out_of_order(tmp_path: Path) -> None:
+    text = library("gw_keep", "gw_spram")
+    assert "fetched && (!held_valid || out_ready)" in text
+    assert not holds(tmp_path, text.replace("fetched && (!held_valid || out_ready)", "fetched") + KEEP, 14)
+
+
 # Credits, a pipeline of FLIGHT cycles and the FIFO behind it: what comes is always taken.
 CREDIT = """
 module claims #(parameter CREDITS = 3, parameter COUNT = 2, parameter FLIGHT = 3) (

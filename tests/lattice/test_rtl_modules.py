@@ -244,6 +244,9 @@ INSTANCES: dict[str, Bench] = {
         "bench_rom", {"FILE": '"four.hex"', "ROWS": 16, "COLUMNS": 4, "ROW": 4, "LATE": 1}, {"four.hex": FOUR}
     ),
     "rom_lut": Bench("bench_rom", {"FILE": '"line.hex"', "BLOCK": 0}, {"line.hex": LINE}),
+    "keep_fast": bench("keep"),
+    "keep_stalled": bench("keep", WORDS=8, PUSH=150, POP=120),
+    "keep_one": bench("keep", WORDS=1, ADDRESS=1, PUSH=100, POP=100),
     "sequence_one": bench("sequence", WORDS=1, ADDRESS=1, COPIES=1),
     "sequence_odd": bench("sequence", COPIES=1),
     "sequence_even": bench("sequence", WORDS=16, COPIES=1),
@@ -306,6 +309,9 @@ FAULTS: dict[str, tuple[str, str, str, str]] = {
     "memory_enable": ("gw_memory", "if (read_enable)", "if (1)", "memory_block"),
     "rom_early": ("gw_rom", "row_late <= row;", "row_late <= row + 1;", "rom_block"),
     "rom_column": ("gw_rom", "column_late <= column;", "column_late <= address[ADDRESS-1:ROW];", "rom_columns"),
+    "keep_drops": ("gw_keep", "fetched && (!held_valid || out_ready)", "fetched", "keep_stalled"),
+    "keep_slow": ("gw_keep", "(!fetched || move)", "!fetched", "keep_fast"),
+    "keep_takes_more": ("gw_keep", "in_ready = !filled && out_ready", "in_ready = out_ready", "keep_fast"),
     "sequence_wraps_late": ("gw_sequence", "position == WORDS - 1", "position == WORDS", "sequence_odd"),
     "sequence_copy_late": ("gw_sequence", "coming == WORDS - 1", "coming == WORDS", "sequence_copies"),
     "sequence_never_waits": ("gw_sequence", "else if (next)", "else", "sequence_even_copies"),
@@ -412,6 +418,6 @@ def test_the_bench_sees_a_fault(verdicts: dict[str, str], fault: str) -> None:
 def test_every_module_has_a_bench_that_can_fail() -> None:
     modules = {path.name.removesuffix(".v") for path in files("gatewright.hls").joinpath("rtl").iterdir()
                if path.name.endswith(".v")}  # fmt: skip
-    through_others = {"gw_delay", "gw_mult18x18d", "gw_sb_mac16", "gw_ccu2c_multiplier"}  # gw_rescale; gw_multiplier
+    through_others = {"gw_delay", "gw_mult18x18d", "gw_sb_mac16", "gw_ccu2c_multiplier", "gw_spram"}
     whole_designs = {"gw_mac", "gw_sb_mac16_dual"}  # test_fuzz.py, test_proofs.py
     assert modules == {module for module, *_ in FAULTS.values()} | through_others | whole_designs

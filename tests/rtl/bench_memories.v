@@ -103,6 +103,52 @@ module bench_sequence #(
         end
 endmodule
 
+// WORDS words once, then again and again; what comes later is not taken.
+module bench_keep #(
+    parameter WORDS = 5,
+    parameter ADDRESS = 3,
+    parameter PUSH = 256,
+    parameter POP = 256
+) (
+    input wire clk, input wire rst, output reg done, output reg failed
+);
+`include "mix.vh"
+    wire in_valid, in_ready, out_valid;
+    wire [7:0] in_data, out_data;
+    wire [31:0] taken;
+    wire [63:0] random;
+    reg out_ready;
+    bench_random #(.SEED(POP + 21)) dice (clk, rst, random);
+    bench_source #(.BITS(8), .SEED(8), .CHANCE(PUSH)) source (clk, rst, in_valid, in_ready, in_data, taken);
+    gw_keep #(.WIDTH(8), .WORDS(WORDS), .ADDRESS(ADDRESS)) keep (
+        clk, rst, in_valid, in_ready, in_data, out_valid, out_ready, out_data
+    );
+    reg [31:0] place, words, cycle;
+    wire [63:0] element = mix(8, place);
+    always @(posedge clk)
+        if (rst) begin
+            place <= 0;
+            words <= 0;
+            cycle <= 0;
+            out_ready <= 0;
+            done <= 0;
+            failed <= 0;
+        end else begin
+            cycle <= cycle + 1;
+            out_ready <= random[40:32] < POP + 256 * (POP == 256);
+            if (out_valid && out_data !== element[7:0] || taken > WORDS)
+                failed <= 1;
+            if (out_valid && out_ready) begin
+                place <= place == WORDS - 1 ? 0 : place + 1;
+                words <= words + 1;
+                done <= done || words == 40 * WORDS;
+                // Nothing waits: two cycles pass between the first time and the second, none later.
+                if (PUSH == 256 && POP == 256 && words == 40 * WORDS && cycle > 40 * WORDS + 4)
+                    failed <= 1;
+            end
+        end
+endmodule
+
 // Frames in another order; FILE holds the words {fill, address}.
 module bench_gather #(
     parameter TOKENS_IN = 6,

@@ -184,8 +184,9 @@ def _ports(design: Mapping[str, Any]) -> str:
             for port in ports
         ]
         text += f"#define {macro}(X) {' '.join(rows)}\n"
-    text += "// X(port, bits, lanes, is_signed, tokens, repeats)\n#define GATEWRIGHT_WEIGHTS(X)"
+    text += "// X(port, bits, lanes, is_signed, tokens, repeats, once)\n#define GATEWRIGHT_WEIGHTS(X)"
     for port in design.get("weights", []):
-        sign = str(port["signed"]).lower()
-        text += f" X({port['port']}, {port['bits']}, {port['lanes']}, {sign}, {port['tokens']}, {port['words']})"
+        sign, once = (str(port[name]).lower() for name in ("signed", "once"))
+        shape = f"{port['bits']}, {port['lanes']}, {sign}, {port['tokens']}, {port['words']}"
+        text += f" X({port['port']}, {shape}, {once})"
     return f"{text}\n"

@@ -3,7 +3,8 @@
 //
 //   Vnetwork.h   what Verilator makes of the design
 //   ports.h      GATEWRIGHT_INPUTS(X), GATEWRIGHT_OUTPUTS(X): X(port, bits, lanes, is_signed, tokens a frame)
-//                GATEWRIGHT_WEIGHTS(X): X(port, bits, lanes, is_signed, tokens a frame, tokens after which they repeat)
+//                GATEWRIGHT_WEIGHTS(X): X(port, bits, lanes, is_signed, tokens a frame, tokens after which they repeat,
+//                whether they come once)
 //
 // A cycle is: choose what sources offer and which sinks are ready, settle with clk low, read, raise clk. Cycle 0 ends
 // with the first rising edge after reset is released.
@@ -191,17 +192,17 @@ class Run {
     void add_streams() {
         [[maybe_unused]] uint64_t stream = 0;
 #define GATEWRIGHT_INPUT(PORT, BITS, LANES, IS_SIGNED, TOKENS)                                                        \
-    GATEWRIGHT_SOURCE(PORT, BITS, LANES, IS_SIGNED, TOKENS, job_.frames* TOKENS, false)
-#define GATEWRIGHT_WEIGHT(PORT, BITS, LANES, IS_SIGNED, TOKENS, REPEATS)                                              \
-    GATEWRIGHT_SOURCE(PORT, BITS, LANES, IS_SIGNED, TOKENS, REPEATS, true)
-#define GATEWRIGHT_SOURCE(PORT, BITS, LANES, IS_SIGNED, TOKENS, REPEATS, WEIGHTS)                                     \
+    GATEWRIGHT_SOURCE(PORT, BITS, LANES, IS_SIGNED, TOKENS, job_.frames* TOKENS, job_.frames* TOKENS, false)
+#define GATEWRIGHT_WEIGHT(PORT, BITS, LANES, IS_SIGNED, TOKENS, REPEATS, ONCE)                                        \
+    GATEWRIGHT_SOURCE(PORT, BITS, LANES, IS_SIGNED, TOKENS, REPEATS, ONCE ? REPEATS : job_.frames * TOKENS, true)
+#define GATEWRIGHT_SOURCE(PORT, BITS, LANES, IS_SIGNED, TOKENS, REPEATS, TOTAL, WEIGHTS)                              \
     sources.push_back(Source{Format{BITS, LANES, IS_SIGNED, TOKENS},                                                  \
                              [](Vnetwork& n, bool valid, const Words& token) {                                        \
                                  n.PORT##_valid = valid;                                                              \
                                  put(n.PORT##_data, token);                                                           \
                              },                                                                                       \
                              [](const Vnetwork& n) { return n.PORT##_ready != 0; }, Random(job_.seed, stream++),      \
-                             job_.inputs[sources.size()], REPEATS, job_.frames * TOKENS, WEIGHTS});
+                             job_.inputs[sources.size()], REPEATS, TOTAL, WEIGHTS});
 #define GATEWRIGHT_SINK(PORT, BITS, LANES, IS_SIGNED, TOKENS)                                                         \
     sinks.push_back(Sink{Format{BITS, LANES, IS_SIGNED, TOKENS},                                                      \
                          [](Vnetwork& n, bool ready) { n.PORT##_ready = ready; },                                     \

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from gatewright.hls.lattice.verilog.sources import Sources
 from gatewright.hls.lattice.verilog.stages import fifo_parameters, stage_module
-from gatewright.hls.lattice.verilog.text import instance
+from gatewright.hls.lattice.verilog.text import clog2, instance
 from gatewright.schedules.stream.devices import Fabric
 from gatewright.schedules.stream.network import (
     Channel,
     ForkNode,
+    KeepNode,
     Network,
     PortNode,
     StageNode,
@@ -68,6 +69,8 @@ def _top(network: Network, sources: Sources) -> str:
                     f"    assign {channel.name}_ready = {port}_ready;",
                     f"    assign {port}_data = {channel.name}_data;",
                 ]
+            case KeepNode():
+                body.append(_keep(node, sources))
             case WidthNode():
                 body.append(_width(node, sources))
             case ForkNode():
@@ -86,6 +89,16 @@ def _stage_instance(node: StageNode) -> str:
     for i, channel in enumerate(node.inputs):
         wired += _handshake(f"in{i}", channel)
     return instance(f"stage_{node.name}", node.name, {}, [*wired, *_handshake("out", node.outputs[0])])
+
+
+def _keep(node: KeepNode, sources: Sources) -> str:
+    sources.library.add("gw_keep")
+    (entering,), (leaving,) = node.inputs, node.outputs
+    return instance(
+        "gw_keep", node.name,
+        {"WIDTH": leaving.width, "WORDS": node.words, "ADDRESS": clog2(node.words)},
+        [("clk", "clk"), ("rst", "rst"), *_handshake("in", entering), *_handshake("out", leaving)],
+    )  # fmt: skip
 
 
 def _width(node: WidthNode, sources: Sources) -> str:

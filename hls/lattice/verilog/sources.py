@@ -17,6 +17,7 @@ _LIBRARY = {
     "gw_product": ("gw_multiplier",),
     "gw_table": ("gw_rom",),
     "gw_gather": ("gw_delay", "gw_memory"),
+    "gw_keep": ("gw_spram",),
     "gw_fifo_block": ("gw_memory",),
 }
 """Module of the library -> modules it is made of."""

@@ -17,26 +17,28 @@ from weakref import WeakKeyDictionary
 
 from gatewright.schedules.stream.devices import Fabric
 from gatewright.schedules.stream.hardware import Fold, Hardware
-from gatewright.schedules.stream.network import ForkNode, Network, StageNode, WidthNode
-from gatewright.schedules.stream.resources.counting import Parts, fork_parts, stage_parts, width_parts
+from gatewright.schedules.stream.network import ForkNode, KeepNode, Network, StageNode, WidthNode
+from gatewright.schedules.stream.resources.counting import Parts, fork_parts, keep_parts, stage_parts, width_parts
 from gatewright.schedules.stream.stages import Stage
 
 __all__ = ["RESOURCES", "Resources", "family_of", "network_resources", "stage_resources"]
 
-RESOURCES = ("lut", "ff", "dsp", "ebr")
+RESOURCES = ("lut", "ff", "dsp", "ebr", "spram")
 
 
 @dataclass(frozen=True)
 class Resources:
-    """Counts: cells of 4-input LUTs as place and route counts them, flip-flops, hard multipliers, block memories."""
+    """Counts: cells of 4-input LUTs as place and route counts them, flip-flops, hard multipliers, block memories, large
+    memories."""
 
     lut: int = 0
     ff: int = 0
     dsp: int = 0
     ebr: int = 0
+    spram: int = 0
 
     def __add__(self, other: Resources) -> Resources:
-        return Resources(self.lut + other.lut, self.ff + other.ff, self.dsp + other.dsp, self.ebr + other.ebr)
+        return Resources(*(getattr(self, name) + getattr(other, name) for name in RESOURCES))
 
     def fits(self, available: Resources) -> bool:
         """Whether nothing is more than there is."""
@@ -60,10 +62,10 @@ def family_of(fabric: Fabric) -> str:
     return "ecp5" if fabric.distributed else "ice40"
 
 
-def _priced(parts: Parts, dsp: int = 0) -> Resources:
+def _priced(parts: Parts, dsp: int = 0, spram: int = 0) -> Resources:
     coefficients = _coefficients(family_of(parts.fabric))
     lut = sum(quantity * coefficients["lut"].get(name, 0.0) for name, quantity in parts.logic.items())
-    return Resources(round(lut), parts.ff, dsp, parts.ebr)
+    return Resources(round(lut), parts.ff, dsp, parts.ebr, spram)
 
 
 def stage_resources(made: Hardware) -> Resources:
@@ -71,7 +73,7 @@ def stage_resources(made: Hardware) -> Resources:
     known = _MADE.setdefault(made.stage, {})
     key = (made.fold, made.fabric.name)
     if key not in known:
-        known[key] = _priced(stage_parts(made), made.dsp)
+        known[key] = _priced(stage_parts(made), made.dsp, made.spram)
     return known[key]
 
 
@@ -84,6 +86,8 @@ def network_resources(network: Network) -> Resources:
                 total += stage_resources(node.hardware)
             case ForkNode():
                 total += _priced(fork_parts(node, network.fabric))
+            case KeepNode():
+                total += _priced(keep_parts(node, network.fabric))
             case WidthNode():
                 total += _priced(width_parts(node, network.fabric))
     return total

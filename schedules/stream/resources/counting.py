@@ -16,12 +16,12 @@ from dataclasses import dataclass, field
 from gatewright.schedules.stream.devices import MULTIPLIER_CYCLES, Fabric
 from gatewright.schedules.stream.hardware import READ_TO_WORD, Hardware, Loops, array_style, product_style
 from gatewright.schedules.stream.memories import Memory, memories_of
-from gatewright.schedules.stream.network import ForkNode, WidthNode
+from gatewright.schedules.stream.network import ForkNode, KeepNode, WidthNode
 from gatewright.schedules.stream.rescaling import Scaling, unsigned_bits
 from gatewright.schedules.stream.resources.contents import Columns, rom_columns
 from gatewright.schedules.stream.stages import Combine, Concat, Gather, Mac, Pool, Product, Table
 
-__all__ = ["Parts", "fork_parts", "stage_parts", "width_parts"]
+__all__ = ["Parts", "fork_parts", "keep_parts", "stage_parts", "width_parts"]
 
 
 @dataclass
@@ -100,6 +100,18 @@ def fork_parts(node: ForkNode, fabric: Fabric) -> Parts:
         if block:
             parts.ebr += fabric.blocks(width, 1 << (depth - 1).bit_length())
         _fifo(parts, width, depth, block)
+    return parts
+
+
+def keep_parts(node: KeepNode, fabric: Fabric) -> Parts:
+    """Of what keeps weights."""
+    parts = Parts(fabric)
+    width, address = node.outputs[0].width, _clog2(node.words)
+    parts.ff += address + 3
+    parts.registers(width)
+    parts.chain("counter", address)
+    parts.add("control", address + 6)
+    parts.add("mux", width)
     return parts
 
 
