@@ -22,8 +22,9 @@ from gatewright.hls.lattice import flash
 from gatewright.hls.lattice.clocking import Clock, clock_of
 from gatewright.hls.lattice.database import Pin, Site
 from gatewright.hls.ports import all_physical, element_bytes
+from gatewright.schedules.stream.resources import Resources
 
-__all__ = ["BoardDesign", "pack_tokens", "write_top"]
+__all__ = ["BoardDesign", "border", "pack_tokens", "write_top"]
 
 Arrays = Mapping[str, npt.NDArray[np.integer[Any]]]
 
@@ -56,6 +57,18 @@ class BoardDesign:
     note: str
     weights_offset: int = 0
     flash_cycles: int = 0
+
+
+def border(regions: int = 0) -> Resources:
+    """What lies around a network: the serial link, reset, and, with weights in the flash, its reader.
+
+    As Yosys makes them for an ECP5.
+
+    Args:
+        regions: stages whose weights come from the flash.
+    """
+    link, reader, region = Resources(370, 220, ebr=1), Resources(240, 95), Resources(160, 90, ebr=1)
+    return sum([reader, *[region] * regions], link) if regions else link
 
 
 def pack_tokens(port: Mapping[str, Any], array: npt.NDArray[np.int32]) -> list[int]:

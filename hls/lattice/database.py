@@ -76,6 +76,11 @@ class Device(_Schema):
     bitstream: bool = True
     why_no_bitstream: str = ""
 
+    @property
+    def fabric(self) -> str:
+        """What stages are made of: a key of :data:`gatewright.schedules.stream.devices.FABRICS`."""
+        return "ice40-up" if self.family == "ice40" and self.dsp is not None else self.family
+
     @model_validator(mode="after")
     def _is_consistent(self) -> Self:
         if self.bitstream == bool(self.why_no_bitstream):

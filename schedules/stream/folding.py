@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from gatewright.schedules.stream.devices import Fabric
 from gatewright.schedules.stream.hardware import Fold, Hardware, hardware, legal_folds
@@ -18,7 +19,10 @@ from gatewright.schedules.stream.resources import RESOURCES, Resources, network_
 from gatewright.schedules.stream.stages import Design, Stage
 from gatewright.schedules.stream.timing import Timing, time_network
 
-__all__ = ["DoesNotFit", "Folded", "fold_design", "sized"]
+__all__ = ["SHARES", "DoesNotFit", "Folded", "fold_design", "fold_into", "sized"]
+
+SHARES = (0.7, 0.8, 0.9)
+"""Shares of LUTs and flip-flops to try in order: routing wants the rest."""
 
 
 class DoesNotFit(Exception):
@@ -121,6 +125,40 @@ def fold_design(
         target_interval = bounds[high]
     network, timing = sized(_network(design, chosen, fabric))
     return Folded(network, timing, network_resources(network), target_interval)
+
+
+def fold_into(
+    design: Design,
+    fabric: Fabric,
+    device: Resources,
+    border: Resources,
+    shares: Sequence[float] = SHARES,
+    **options: Any,
+) -> Folded:
+    """:func:`fold_design` into the first share of a device's LUTs and flip-flops that something fits into.
+
+    Args:
+        design: what to fold.
+        fabric: what it is made of.
+        device: all the device has.
+        border: what lies around the network.
+        shares: in this order.
+        options: of :func:`fold_design`.
+
+    Raises:
+        DoesNotFit: nothing fits the last one.
+        ValueError: a fold does not divide its stage.
+    """
+    failure = None
+    for share in shares:
+        whole = replace(device, lut=int(device.lut * share), ff=int(device.ff * share))
+        available = Resources(*(getattr(whole, name) - getattr(border, name) for name in RESOURCES))
+        try:
+            return fold_design(design, fabric, available, **options)
+        except DoesNotFit as error:
+            failure = error
+    assert failure is not None  # there is a share
+    raise failure
 
 
 def sized(network: Network) -> tuple[Network, Timing]:

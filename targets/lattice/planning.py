@@ -2,45 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, fields
 from typing import Any
 
 from gatewright.compiler.errors import ConstraintError, TargetError, UsageError
 from gatewright.compiler.model import QuantizedModel
+from gatewright.hls.lattice.board import border
 from gatewright.hls.lattice.database import Device, Site
 from gatewright.hls.lattice.flash import flash_cycles
 from gatewright.hls.lattice.lowering import lower
 from gatewright.hls.ports import element_bytes
 from gatewright.schedules.stream.devices import FABRICS, Fabric
-from gatewright.schedules.stream.folding import DoesNotFit, Folded, fold_design
+from gatewright.schedules.stream.folding import SHARES, DoesNotFit, fold_into
 from gatewright.schedules.stream.hardware import Fold, hardware, legal_folds
 from gatewright.schedules.stream.network import Network, StageNode, assemble, with_depths
-from gatewright.schedules.stream.resources import Resources, stage_resources
+from gatewright.schedules.stream.resources import RESOURCES, Resources, stage_resources
 from gatewright.schedules.stream.stages import Design, Mac, Stage
 from gatewright.targets.base import BuildPlan
 from gatewright.targets.lattice.options import LatticeOptions
 
-__all__ = ["fabric_of", "make_plan", "network_of"]
+__all__ = ["make_plan", "network_of"]
 
 _NAMES = {
     "lut": "LUTs", "ff": "flip-flops", "dsp": "multipliers", "ebr": "block memories (EBR)",
     "spram": "large memories (SPRAM)",
 }  # fmt: skip
 _FOLD = tuple(part.name for part in fields(Fold))
-_SHARES = (0.7, 0.8, 0.9)
-"""Shares of LUTs and flip-flops to try in order: routing wants the rest."""
-_BORDER = Resources(lut=370, ff=220, ebr=1)
-"""What the serial link and reset around a network take."""
-_FLASH = Resources(lut=240, ff=95)
-_REGION = Resources(lut=160, ff=90, ebr=1)
-"""What the reader of the flash takes, and every region of weights in it."""
-
-
-def fabric_of(device: Device) -> Fabric:
-    """What stages are made of on ``device``."""
-    family = device.family
-    return FABRICS["ice40-up" if family == "ice40" and device.dsp is not None else family]
 
 
 def make_plan(target: str, model: QuantizedModel, site: Site, options: LatticeOptions) -> BuildPlan:
@@ -57,16 +45,19 @@ def make_plan(target: str, model: QuantizedModel, site: Site, options: LatticeOp
         raise TargetError(
             "GW4213", target, "hardware needs an integer graph", "compile with --profile fixed or --profile scaled"
         )
-    design, fabric, device = lower(graph), fabric_of(site.device), site.device
+    design, fabric, device = lower(graph), FABRICS[site.device.fabric], site.device
     clock_mhz = options.clock_mhz or site.clock_mhz
     fixed = _fixed(design, fabric, options)
     wanted = None if options.target_fps is None else int(clock_mhz * 1e6 / options.target_fps)
-    shares = _SHARES if options.utilisation == "auto" else (options.utilisation,)
+    shares = SHARES if options.utilisation == "auto" else (options.utilisation,)
     outside = _asked_outside(design, options)
     while True:
         flash = _flash_cycles(design, outside, clock_mhz)
         try:
-            folded = _first_that_fits(design, fabric, device, shares, fixed, wanted, outside, flash)
+            folded = fold_into(
+                design, fabric, _resources(device), border(len(outside)), shares, fixed=fixed,
+                target_interval=wanted, outside=outside, least_interval=flash,
+            )  # fmt: skip
             break
         except DoesNotFit as error:
             more = None
@@ -94,7 +85,7 @@ def make_plan(target: str, model: QuantizedModel, site: Site, options: LatticeOp
         "interval_cycles": folded.timing.interval_cycles,
         "latency_cycles": folded.timing.latency_cycles,
         "flash_cycles": flash,
-        "resources": asdict(folded.resources + _border(len(outside))),
+        "resources": asdict(folded.resources + border(len(outside))),
         "available": {name: getattr(device.resources, name) for name in _NAMES},
         "profile": graph.profile,
         "fifo_depths": {fork.name: list(fork.depths) for fork in folded.network.forks},
@@ -104,43 +95,9 @@ def make_plan(target: str, model: QuantizedModel, site: Site, options: LatticeOp
     return BuildPlan(target, graph.digest(), options.model_dump(mode="json"), rows, settings, model)
 
 
-def _first_that_fits(
-    design: Design,
-    fabric: Fabric,
-    device: Device,
-    shares: Sequence[float],
-    fixed: Mapping[str, Fold],
-    wanted: int | None,
-    outside: Mapping[str, bool],
-    least: int,
-) -> Folded:
-    """The folding in the first share of the device something fits into.
-
-    Raises:
-        DoesNotFit: nothing fits the last one.
-    """
-    counts, failure, border = device.resources, None, _border(len(outside))
-    for share in shares:
-        available = Resources(
-            int(counts.lut * share) - border.lut, int(counts.ff * share) - border.ff, counts.dsp,
-            counts.ebr - border.ebr, counts.spram,
-        )  # fmt: skip
-        try:
-            return fold_design(
-                design, fabric, available, fixed=fixed, target_interval=wanted, outside=outside, least_interval=least
-            )
-        except DoesNotFit as error:
-            failure = error
-    assert failure is not None  # there is a share
-    raise failure
-
-
-def _border(regions: int) -> Resources:
-    """What lies around a network with so many stages whose weights come from the flash."""
-    found = _BORDER + _FLASH if regions else _BORDER
-    for _ in range(regions):
-        found += _REGION
-    return found
+def _resources(device: Device) -> Resources:
+    counts = device.resources
+    return Resources(*(getattr(counts, name) for name in RESOURCES))
 
 
 def _asked_outside(design: Design, options: LatticeOptions) -> dict[str, bool]:

@@ -13,10 +13,11 @@ import numpy.typing as npt
 
 from gatewright.compiler.errors import ConstraintError, TargetError, ToolError
 from gatewright.hls.lattice import project, simulation
-from gatewright.hls.lattice.database import Device, resolve
+from gatewright.hls.lattice.board import border
+from gatewright.hls.lattice.database import resolve
 from gatewright.hls.lattice.plugin.lowering import Lowered
-from gatewright.schedules.stream.devices import FABRICS, Fabric
-from gatewright.schedules.stream.folding import DoesNotFit, fold_design
+from gatewright.schedules.stream.devices import FABRICS
+from gatewright.schedules.stream.folding import DoesNotFit, fold_into
 from gatewright.schedules.stream.hardware import Fold, legal_folds
 from gatewright.schedules.stream.resources import Resources
 from gatewright.schedules.stream.stages import Mac
@@ -41,11 +42,16 @@ def write(lowered: Lowered, config: Any, directory: Path) -> None:
     """
     site = resolve(config.get_config_value("Part"))
     counts = site.device.resources
-    available = Resources(counts.lut, counts.ff, counts.dsp, counts.ebr)
+    device = Resources(counts.lut, counts.ff, counts.dsp, counts.ebr)
     interval = config.get_config_value("TargetInterval")
     try:
-        folded = fold_design(
-            lowered.design, _fabric(site.device), available, fixed=_fixed(lowered), target_interval=interval
+        folded = fold_into(
+            lowered.design,
+            FABRICS[site.device.fabric],
+            device,
+            border(),
+            fixed=_fixed(lowered),
+            target_interval=interval,
         )
     except DoesNotFit as reason:
         raise ConstraintError(
@@ -104,10 +110,6 @@ def build(directory: Path, config: Any, seeds: int, jobs: int) -> dict[str, Any]
     made = build_bitstream(directory, site, clock_mhz, tuple(range(1, seeds + 1)), jobs)
     report: dict[str, Any] = json.loads((directory / "build" / "report.json").read_text(encoding="utf-8"))
     return {**report, "bitstream": str(made.path)}
-
-
-def _fabric(device: Device) -> Fabric:
-    return FABRICS["ice40-up" if device.family == "ice40" and device.dsp is not None else device.family]
 
 
 def _fixed(lowered: Lowered) -> dict[str, Fold]:
