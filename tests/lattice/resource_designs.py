@@ -65,7 +65,11 @@ def measured_design(recipe: str) -> Network:
         }
     elif kind == "graph":
         cases = [random_case(int(seed) * 10 + i, max_bits=8) for i in range(2)]
-        folds = {f"c{i}_{name}": fold for i, case in enumerate(cases) for name, fold in case.folds.items()}
+        folds = {
+            f"c{i}_{name}": replace(fold, outside=False, kept=False)
+            for i, case in enumerate(cases)
+            for name, fold in case.folds.items()
+        }
         design = _side_by_side([case.design for case in cases])
     else:
         maker = _Maker(np.random.default_rng(int(seed)), fabric)

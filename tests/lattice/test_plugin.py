@@ -313,6 +313,24 @@ def test_an_onnx_model_in_rtl_equals_vitis_c_simulation(tmp_path: Path) -> None:
     assert len(np.unique(made["Vitis"])) == 15
 
 
+@pytest.mark.slow
+def test_build_makes_a_bitstream(tmp_path: Path) -> None:
+    from hls4ml.converters import convert_from_onnx_model
+    from hls4ml.utils.config import config_from_onnx_model
+
+    with quiet():
+        config = config_from_onnx_model(onnx_network(), "name", "Lattice", "fixed<8,4>")
+        model = convert_from_onnx_model(
+            onnx_network(), str(tmp_path), backend="Lattice", hls_config=config, io_type="io_stream", part="ecp5-25k",
+            clock_period=40, target_interval=2048,
+        )  # fmt: skip
+        model.write()
+    report = model.build()
+    assert Path(report["bitstream"]).stat().st_size > 10_000
+    assert report["clock_mhz"] == 25
+    assert report["seeds"][0]["meets_timing"]
+
+
 def test_names_stay_identifiers(tmp_path: Path) -> None:
     zoo = Zoo([4], "ap_fixed<8,4>", 0)
     for k, (source, name) in enumerate(itertools.pairwise(["x", "begin", "gw_fifo", "stage_x", "m0"])):
