@@ -181,17 +181,21 @@ module gw_window #(
         end
     end
 
-    // Completed windows the reader has not begun.
-    wire [WINDOWS-1:0] windows_next = windows + {{WINDOWS-1{1'b0}}, completes} - {{WINDOWS-1{1'b0}}, window_start};
+    // Completed windows the reader has not begun. Whether there are any is known without the sum: it would come last.
     always @(posedge clk) begin
-        windows <= rst ? {WINDOWS{1'b0}} : windows_next;
-        has_window <= !rst && windows_next != 0;
+        windows <= windows + {{WINDOWS-1{1'b0}}, completes} - {{WINDOWS-1{1'b0}}, window_start};
+        has_window <= completes || has_window && !(window_start && windows == 1);
+        if (rst) begin
+            windows <= 0;
+            has_window <= 0;
+        end
     end
 
     // ---- one cycle later: the address, and room for the writer -------------------------------------------------------
     reg [ADDRESS-1:0] step = 0;
     reg [ADDRESS-1:0] read_address = 0;
     reg [SPACE-1:0] release_words = 0;
+    reg releases = 0;
     reg read_first = 0, read_last = 0;
 
     initial begin
@@ -206,6 +210,7 @@ module gw_window #(
         read_first <= turn_start;
         read_last <= turn_end;
         step <= !e0 ? STEP0 : !e1 ? STEP1 : !e2 ? STEP2 : !e3 ? STEP3 : !e4 ? STEP4 : !e5 ? STEP5 : !e6 ? STEP6 : STEP7;
+        releases <= read && window_end;
         release_words <= !(read && window_end) ? {SPACE{1'b0}} : !e5 ? RELEASE_X : !e6 ? RELEASE_Y : RELEASE_FRAME;
         if (rst)
             read_address <= 0;
@@ -213,10 +218,14 @@ module gw_window #(
             read_address <= read_address + step;
     end
 
-    wire [SPACE-1:0] space_next = space + release_words - {{SPACE-1{1'b0}}, write};
+    // A release is never empty.
     always @(posedge clk) begin
-        space <= rst ? (1 << ADDRESS) : space_next;
-        has_space <= rst || space_next != 0;
+        space <= space + release_words - {{SPACE-1{1'b0}}, write};
+        has_space <= releases || has_space && !(write && space == 1);
+        if (rst) begin
+            space <= 1 << ADDRESS;
+            has_space <= 1;
+        end
     end
 
     // ---- the ring ----------------------------------------------------------------------------------------------------

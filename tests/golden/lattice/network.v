@@ -12,7 +12,7 @@ module stage_conv2d_0 (
     input  wire out_ready,
     output wire [3:0] out_data
 );
-    wire may_start, start;
+    wire may_start, start, reading;
     wire read_valid, word_valid, word_first, word_last;
     wire [7:0] word;
     wire sum_valid, made_valid;
@@ -26,8 +26,9 @@ module stage_conv2d_0 (
         .RELEASE_Y(8), .RELEASE_FRAME(26), .SPACE(8), .WINDOWS(7)
     ) window (
         .clk(clk), .rst(rst), .in_valid(in0_valid), .in_ready(in0_ready), .in_data(in0_data),
-        .turn_ready(may_start), .turn_start(start), .read_valid(read_valid), .word_valid(word_valid),
-        .word_first(word_first), .word_last(word_last), .word(word)
+        .turn_ready(may_start), .turn_start(start), .read_ready(1'b1), .reading(reading),
+        .read_valid(read_valid), .word_valid(word_valid), .word_first(word_first), .word_last(word_last),
+        .word(word)
     );
     wire [1:0] weights;
     wire [4:0] weights_address;
@@ -37,7 +38,8 @@ module stage_conv2d_0 (
         .clk(clk), .rst(rst), .next(read_valid), .address(weights_address)
     );
     gw_rom #(
-        .WIDTH(2), .ROWS(24), .COLUMNS(1), .ROW(5), .ADDRESS(5), .BLOCK(0), .FILE("conv2d_0_weights.hex")
+        .WIDTH(2), .ROWS(24), .COLUMNS(1), .ROW(5), .ADDRESS(5), .BLOCK(0), .LATE(0),
+        .FILE("conv2d_0_weights.hex")
     ) weights_rom (
         .clk(clk), .address(weights_address[0 +: 5]), .data(weights[1:0])
     );
@@ -56,7 +58,8 @@ module stage_conv2d_0 (
         .clk(clk), .rst(rst), .next(sum_valid), .address(rescale_address)
     );
     gw_rom #(
-        .WIDTH(23), .ROWS(3), .COLUMNS(1), .ROW(2), .ADDRESS(2), .BLOCK(0), .FILE("conv2d_0_rescale.hex")
+        .WIDTH(23), .ROWS(3), .COLUMNS(1), .ROW(2), .ADDRESS(2), .BLOCK(0), .LATE(0),
+        .FILE("conv2d_0_rescale.hex")
     ) rescale_rom (
         .clk(clk), .address(rescale_address[0 +: 2]), .data(rescale[22:0])
     );
@@ -94,7 +97,7 @@ module stage_max_pool2d_1 (
     input  wire out_ready,
     output wire [3:0] out_data
 );
-    wire may_start, start;
+    wire may_start, start, reading;
     wire read_valid, word_valid, word_first, word_last;
     wire [3:0] word;
     wire sum_valid, made_valid;
@@ -108,8 +111,9 @@ module stage_max_pool2d_1 (
         .RELEASE_FRAME(15), .SPACE(6), .WINDOWS(4)
     ) window (
         .clk(clk), .rst(rst), .in_valid(in0_valid), .in_ready(in0_ready), .in_data(in0_data),
-        .turn_ready(may_start), .turn_start(start), .read_valid(read_valid), .word_valid(word_valid),
-        .word_first(word_first), .word_last(word_last), .word(word)
+        .turn_ready(may_start), .turn_start(start), .read_ready(1'b1), .reading(reading),
+        .read_valid(read_valid), .word_valid(word_valid), .word_first(word_first), .word_last(word_last),
+        .word(word)
     );
     gw_pool #(
         .MAXIMUM(1), .CHANNELS(1), .LANES(1), .X(4), .X_SIGNED(0), .ACC(5), .COUNT(1)
@@ -125,7 +129,8 @@ module stage_max_pool2d_1 (
         .clk(clk), .rst(rst), .next(sum_valid), .address(rescale_address)
     );
     gw_rom #(
-        .WIDTH(1), .ROWS(1), .COLUMNS(1), .ROW(1), .ADDRESS(1), .BLOCK(0), .FILE("max_pool2d_1_rescale.hex")
+        .WIDTH(1), .ROWS(1), .COLUMNS(1), .ROW(1), .ADDRESS(1), .BLOCK(0), .LATE(0),
+        .FILE("max_pool2d_1_rescale.hex")
     ) rescale_rom (
         .clk(clk), .address(rescale_address[0 +: 1]), .data(rescale[0:0])
     );
@@ -199,7 +204,7 @@ module stage_add_2 (
         .clk(clk), .rst(rst), .next(sum_valid), .address(rescale_address)
     );
     gw_rom #(
-        .WIDTH(18), .ROWS(1), .COLUMNS(1), .ROW(1), .ADDRESS(1), .BLOCK(0), .FILE("add_2_rescale.hex")
+        .WIDTH(18), .ROWS(1), .COLUMNS(1), .ROW(1), .ADDRESS(1), .BLOCK(0), .LATE(0), .FILE("add_2_rescale.hex")
     ) rescale_rom (
         .clk(clk), .address(rescale_address[0 +: 1]), .data(rescale[17:0])
     );
