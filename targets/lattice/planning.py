@@ -60,10 +60,12 @@ def make_plan(target: str, model: QuantizedModel, site: Site, options: LatticeOp
             )  # fmt: skip
             break
         except DoesNotFit as error:
-            more = None
+            more: dict[str, bool] = {}
             if options.flash == "auto" and error.resource == "ebr":
                 more = _next_outside(design, fabric, device.resources.spram, outside)
-            if more is None:
+            elif error.resource == "spram":  # words of this stage leave too much of it empty
+                more = {next(name for name, kept in reversed(outside.items()) if kept): False}
+            if not more:
                 raise _too_large(error, design, site, shares[-1], options) from None
             outside |= more
     interval = max(folded.timing.interval_cycles, flash)
@@ -114,10 +116,10 @@ def _asked_outside(design: Design, options: LatticeOptions) -> dict[str, bool]:
     return {by_layer[layer]: False for layer in options.flash}
 
 
-def _next_outside(design: Design, fabric: Fabric, sprams: int, outside: Mapping[str, bool]) -> dict[str, bool] | None:
+def _next_outside(design: Design, fabric: Fabric, sprams: int, outside: Mapping[str, bool]) -> dict[str, bool]:
     """The next stage to take its weights from the flash, and whether it keeps them in the device's large memories.
 
-    The largest that those hold; then one that reads its weights least often, of those the largest. None where no
+    The largest that those hold; then one that reads its weights least often, of those the largest. Nothing where no
     weights are left that take more block memory than the FIFO in front of the flash.
     """
     width, depth = fabric.block_shapes[0]
@@ -133,7 +135,7 @@ def _next_outside(design: Design, fabric: Fabric, sprams: int, outside: Mapping[
     if fitting:
         return {max(fitting, key=lambda stage: stage.weight.size).name: True}
     found = min(left, key=lambda stage: (_windows(stage), -stage.weight.size), default=None)
-    return None if found is None else {found.name: False}
+    return {} if found is None else {found.name: False}
 
 
 def _sprams(stage: Stage, fabric: Fabric) -> int:

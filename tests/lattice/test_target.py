@@ -6,6 +6,7 @@ import json
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,9 @@ import pytest
 from gatewright.compiler.driver import Request, Silent, prepare
 from gatewright.compiler.errors import ConstraintError, ExitCode, UsageError
 from gatewright.compiler.integer.graph import IntegerGraph
-from gatewright.compiler.integer.layers import Input
+from gatewright.compiler.integer.layers import Dense, Input
 from gatewright.compiler.integer.reference import Reference
+from gatewright.compiler.integer.verifier import verify
 from gatewright.compiler.model import QuantizedModel
 from gatewright.compiler.quantize.options import QuantizeOptions
 from gatewright.hls.lattice.simulation import Simulation
@@ -85,6 +87,34 @@ def test_weights_go_to_the_flash_where_block_memory_runs_out() -> None:
         plan(graph, "ecp5-25k", flash=False)
     with pytest.raises(ConstraintError, match="the flash chip"):
         plan(graph, "ecp5-25k", target_fps=1000)
+
+
+def test_weights_go_to_the_large_memories_first() -> None:
+    """One multiplier of 8 bits in each layer would waste half of an SPRAM; the folds read two weights at a time."""
+    model = digits("fixed", "digits_mlp")
+    small = LatticeTarget.named("lattice:icebreaker")
+    made = small.plan(model, {})
+    assert not any(row["outside"] for row in made.layers)
+    graph = model.integer
+    assert graph is not None
+    wide = plan(_fixed_mlp((400, 160, 10)), "icebreaker")
+    row = wide.layers[0]
+    assert row["outside"] and row["kept"] and row["spram"] == 2
+    assert wide.settings["resources"]["spram"] == 2 and wide.settings["flash_cycles"] == 0
+    assert small.estimate(wide).totals["spram"].value == 2
+    assert "spram" not in LatticeTarget.named("lattice:ulx3s-85f").estimate(plan(mlp())).totals
+
+
+def _fixed_mlp(sizes: tuple[int, ...]) -> IntegerGraph:
+    """Dense layers whose scales are powers of two: no multiplier for rescales."""
+    graph = mlp(sizes, "fixed")
+    layers = [
+        replace(layer, multiplier=np.full_like(layer.multiplier, 128), shift=np.full_like(layer.shift, 14))
+        if isinstance(layer, Dense)
+        else layer
+        for layer in graph
+    ]
+    return verify(IntegerGraph(layers, list(graph.outputs), "fixed", 8))
 
 
 def test_layers_in_the_flash_by_name() -> None:
