@@ -106,7 +106,7 @@ def _bitstream(plan: BuildPlan, directory: Path, design: Path, site: Site, statu
     fmax = made.best.fmax_mhz
     measured = {
         "clock_mhz": round(fmax, 2),
-        "latency_us": round(int(plan.settings["latency_cycles"]) / fmax, 4),
+        "latency_us": round(max(int(plan.settings[f"{name}_cycles"]) for name in ("latency", "flash")) / fmax, 4),
         "inferences_per_second": round(1e6 * fmax / _cycles(plan), 2),
         **{name: value for name, value in made.best.used.items() if name in RESOURCES},
     }

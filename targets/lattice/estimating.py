@@ -51,7 +51,10 @@ def make_estimate(plan: BuildPlan, measured: Mapping[str, float] | None = None) 
         "latency_cycles": figure("latency_cycles", latency, "cycles", "max-plus", _EXACT),
         "interval_cycles": figure("interval_cycles", interval, "cycles", "max-plus", _EXACT),
         "clock_mhz": figure("clock_mhz", clock_mhz, "MHz", "set", "asked for; place and route decides"),
-        "latency_us": figure("latency_us", round(latency / clock_mhz, 4), "us", "max-plus", at_clock),
+        "latency_us": figure(
+            "latency_us", round(max(latency, flash) / clock_mhz, 4), "us", "flash" if flash > latency else "max-plus",
+            "at least: what the flash takes for one sample" if flash > latency else at_clock,
+        ),
         "inferences_per_second": figure(
             "inferences_per_second", round(1e6 * clock_mhz / per_frame, 2), "1/s",
             "flash" if flash > interval else "max-plus", at_clock

@@ -83,6 +83,7 @@ def test_weights_go_to_the_flash_where_block_memory_runs_out() -> None:
     estimate = LatticeTarget.named("lattice:ecp5-25k").estimate(made)
     clock, cycles = estimate.totals["clock_mhz"].value, estimate.totals["flash_cycles"].value
     assert estimate.totals["inferences_per_second"].value == pytest.approx(1e6 * clock / cycles, abs=0.01)
+    assert estimate.totals["latency_us"].value == pytest.approx(cycles / clock, abs=0.01)
     with pytest.raises(ConstraintError, match="EBR"):
         plan(graph, "ecp5-25k", flash=False)
     with pytest.raises(ConstraintError, match="the flash chip"):

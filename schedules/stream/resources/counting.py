@@ -24,38 +24,6 @@ from gatewright.schedules.stream.stages import Combine, Concat, Gather, Mac, Poo
 __all__ = ["Parts", "fork_parts", "keep_parts", "stage_parts", "width_parts"]
 
 
-@dataclass
-class Parts:
-    """Flip-flops and block memories, and quantities of logic by name."""
-
-    fabric: Fabric
-    ff: int = 0
-    ebr: int = 0
-    logic: Counter[str] = field(default_factory=Counter)
-
-    def add(self, name: str, quantity: float, times: int = 1) -> None:
-        """``times`` times ``quantity`` of logic."""
-        if quantity > 0 and times > 0:
-            self.logic[name] += quantity * times  # type: ignore[assignment]
-
-    def chain(self, name: str, bits: int, times: int = 1) -> None:
-        """Carry chains of ``bits`` bits: a carry cell of an ECP5 has two."""
-        if bits <= 0 or times <= 0:
-            return
-        pairs = self.fabric.distributed
-        self.add(name, 2 * -(-bits // 2) if pairs else bits, times)
-        self.add("chains", 1, times)
-
-    def registers(self, bits: int) -> None:
-        """Flip-flops without logic of their own in front."""
-        self.ff += bits
-        self.add("plain", bits)
-
-
-def _clog2(value: int) -> int:
-    return max(1, (value - 1).bit_length())
-
-
 def stage_parts(made: Hardware) -> Parts:
     """Of one stage."""
     parts, stage = Parts(made.fabric), made.stage
@@ -74,7 +42,7 @@ def stage_parts(made: Hardware) -> Parts:
             _window(parts, made, memories["ring"])
             _pool(parts, made, stage)
         case Table():
-            _rom(parts, memories["table"], columns["table"], made.lanes)
+            rom(parts, memories["table"], columns["table"], made.lanes)
             parts.registers(2)
         case Gather():
             _gather(parts, made, stage, memories["frames"], memories["addresses"], columns["addresses"])
@@ -85,9 +53,9 @@ def stage_parts(made: Hardware) -> Parts:
         case Concat():
             _interleave(parts, made, stage)
     if made.scaling is not None:
-        _rescale(parts, made, made.scaling, memories["rescale"], columns["rescale"])
+        rescale(parts, made, made.scaling, memories["rescale"], columns["rescale"])
     _credit(parts, made.fifo, made.burst)
-    _fifo(parts, made.lanes * stage.output.bits, made.fifo, made.fifo_block)
+    fifo(parts, made.lanes * stage.output.bits, made.fifo, made.fifo_block)
     parts.add("stage", 1)
     return parts
 
@@ -99,14 +67,14 @@ def fork_parts(node: ForkNode, fabric: Fabric) -> Parts:
     for depth, block in zip(node.depths, node.blocks, strict=True):
         if block:
             parts.ebr += fabric.blocks(width, 1 << (depth - 1).bit_length())
-        _fifo(parts, width, depth, block)
+        fifo(parts, width, depth, block)
     return parts
 
 
 def keep_parts(node: KeepNode, fabric: Fabric) -> Parts:
     """Of what keeps weights."""
     parts = Parts(fabric)
-    width, address = node.outputs[0].width, _clog2(node.words)
+    width, address = node.outputs[0].width, clog2(node.words)
     parts.ff += address + 3
     parts.registers(width)
     parts.chain("counter", address)
@@ -129,71 +97,6 @@ def width_parts(node: WidthNode, fabric: Fabric) -> Parts:
     else:
         parts.add("select", narrow * (ratio - 1))
     return parts
-
-
-# -- memories ----------------------------------------------------------------------------------------------------------
-
-
-def _rom(parts: Parts, memory: Memory, columns: Columns, copies: int = 1) -> None:
-    """``copies`` gw_roms, in slices."""
-    if memory.block:
-        if memory.columns > 1:
-            parts.registers(2 * (_clog2(memory.depth) - _clog2(memory.rows)) * memory.addresses(parts.fabric))
-            parts.add("select", memory.width * (memory.columns - 1), copies)
-        # An ECP5 has registers for what is read in the memories.
-        parts.registers(0 if parts.fabric.distributed else columns.varying * copies)
-        return
-    unlike = columns.unlike
-    parts.ff += 2 * unlike * copies
-    parts.add("plain", unlike * copies)
-    depth = memory.depth
-    if depth <= 16:
-        parts.add("rom_small", unlike, copies)
-    else:
-        parts.add("rom_bits", unlike * depth / 16, copies)
-
-
-def _constants(parts: Parts, memory: Memory, columns: Columns) -> None:
-    """A ROM that is read in order."""
-    _rom(parts, memory, columns)
-    if memory.depth == 1:
-        return
-    address, addresses = _clog2(memory.depth), memory.addresses(parts.fabric)
-    parts.ff += address
-    parts.chain("counter", address)
-    if memory.depth != 1 << address:
-        parts.add("control", address)
-    if addresses > 1:
-        parts.registers(address * addresses)
-
-
-def _storage(parts: Parts, width: int, depth: int, asynchronous: bool) -> None:
-    """A small memory outside block memory: distributed, or flip-flops."""
-    if parts.fabric.distributed:
-        rows = -(-depth // 16)
-        parts.add("distributed", -(-width // 4) * rows)
-        parts.add("select", width * (rows - 1))
-        if not asynchronous:
-            parts.ff += width
-            parts.add("plain", width if rows == 1 else 0)
-        return
-    parts.registers(width * depth)
-    parts.add("enable", depth)
-    parts.add("select", width * (depth - 1))
-    if not asynchronous:
-        parts.ff += width
-
-
-def _fifo(parts: Parts, width: int, depth: int, block: bool) -> None:
-    address = _clog2(depth)
-    parts.ff += 2 * address + 2
-    parts.add("fifo_address", 2 * address)
-    parts.add("fifo", 1)
-    if block:
-        parts.ff += 2
-        parts.registers(width)
-    else:
-        _storage(parts, width, 1 << address, True)
 
 
 def _credit(parts: Parts, credits: int, take: int) -> None:
@@ -241,7 +144,7 @@ def _window(parts: Parts, made: Hardware, ring: Memory) -> None:
         if not parts.fabric.distributed:
             parts.registers(word)
     else:
-        _storage(parts, word, loops.ring, False)
+        storage(parts, word, loops.ring, False)
         parts.registers(word)
 
 
@@ -337,7 +240,7 @@ def _weights(parts: Parts, made: Hardware, stage: Mac, memory: Memory | None, co
     if memory is None or columns is None:
         parts.registers(READ_TO_WORD * made.multipliers * stage.weight_bits)
         return
-    _constants(parts, memory, columns)
+    constants(parts, memory, columns)
     if made.weights_late:
         parts.registers(columns.varying // memory.columns)
         parts.registers(made.in_lanes[0] * stage.x.bits + 3)
@@ -430,109 +333,17 @@ def _interleave(parts: Parts, made: Hardware, stage: Concat) -> None:
 
 def _gather(parts: Parts, made: Hardware, stage: Gather, frames: Memory, addresses: Memory, columns: Columns) -> None:
     tokens_in, tokens_out = stage.x.elements // made.lanes, addresses.depth
-    write, read = (0 if n == 1 else _clog2(n) for n in (tokens_in, tokens_out))
+    write, read = (0 if n == 1 else clog2(n) for n in (tokens_in, tokens_out))
     parts.ff += write + read + 4
     parts.registers(2 + 4 + 2)
     parts.chain("counter", write)
     parts.chain("counter", read)
     parts.add("control", write + read + 12)
-    _constants(parts, addresses, columns)
+    constants(parts, addresses, columns)
     filled = bool((stage.source < 0).any())
     parts.ff += int(filled) + frames.width
     parts.add("mux" if filled else "plain", frames.width)
     if not frames.block:
-        _storage(parts, frames.width, frames.depth, False)
+        storage(parts, frames.width, frames.depth, False)
 
 
-def _rescale(parts: Parts, made: Hardware, scaling: Scaling, memory: Memory, columns: Columns) -> None:
-    lanes, acc, total = made.lanes, scaling.acc_bits, scaling.sum_bits
-    _constants(parts, memory, columns)
-    parts.registers(2 * lanes * acc + scaling.latency)
-    # Constant constants: the parts of an entry behind the bias that are kept for later.
-    kept = columns.kept
-    multiply = MULTIPLIER_CYCLES[scaling.style] + scaling.levels if scaling.multiplier_bits else 0
-    before = 0 if scaling.mode == "add" else 1
-    parts.registers((1 + before) * kept.later)
-    parts.registers(multiply * kept.amount)
-    if kept.bias or memory.depth > 1:
-        parts.ff += total * lanes
-        parts.chain("bias", total, lanes)
-    else:
-        parts.registers(total * lanes)
-    if scaling.mode != "add":
-        parts.ff += (total + 1) * lanes
-        parts.chain("bias", total, lanes)
-        parts.registers((multiply + scaling.stages) * lanes if scaling.mode == "toward_zero" else 0)
-    product, shifted = total + scaling.multiplier_bits, scaling.scaled_bits
-    if scaling.multiplier_bits:
-        _wide(parts, scaling, product, kept.multiplier > 0, lanes)
-    for stage in range(1, scaling.stages + 1):
-        bits = min(2, scaling.amount_bits - 2 * (stage - 1))
-        parts.ff += shifted * lanes
-        parts.add("shift", shifted * (1 if bits == 1 else 2), lanes)
-        parts.registers(max(0, scaling.amount_bits - 2 * stage) * lanes)
-    if scaling.mode == "toward_zero":
-        parts.ff += shifted * lanes
-        parts.chain("round", shifted, lanes)
-    elif scaling.multiplier_bits:
-        parts.ff += (shifted - 1) * lanes
-        parts.chain("round", shifted, lanes)
-    out = made.stage.output.bits
-    final = shifted - (1 if scaling.multiplier_bits and scaling.mode == "add" else 0)
-    parts.ff += min(out, final) * lanes
-    low, high = -(1 << final - 1), (1 << final - 1) - 1
-    if scaling.wrap or (scaling.low <= low and scaling.high >= high):
-        parts.add("plain", min(out, final), lanes)
-    else:
-        parts.add("clamp", min(out, final), lanes)
-        sides = int(scaling.low > low) + int(scaling.high < high)
-        parts.add("clamp_compare", final * sides, lanes)
-
-
-def _wide(parts: Parts, scaling: Scaling, product: int, varying: bool, lanes: int) -> None:
-    """A gw_wide_multiplier."""
-    na, nm, limb = scaling.limbs_a, scaling.limbs_m, scaling.limb
-    if scaling.style == "mult18":  # the registers behind
-        for offset in (limb * (i + j) for i in range(na) for j in range(nm)):
-            unseen = min(scaling.shift_min, limb if na * nm > 1 else product) if not offset else 0
-            parts.registers(max(0, min(2 * limb + 2, product - offset) - unseen) * lanes)
-    if scaling.style == "lut":
-        for i in range(na):
-            a = limb if i < na - 1 else scaling.sum_bits - limb * i
-            for j in range(nm):
-                m = min(limb, scaling.multiplier_bits - limb * j)
-                unseen = max(0, min(scaling.shift_min, limb if na * nm > 1 else product)) if i + j == 0 else 0
-                _limb(parts, a, m, varying, unseen, lanes)
-    if na * nm == 1:
-        return
-    # Sums of terms that lie ``limb`` bits apart: what is below SHIFT_MIN and touches no other term is not there.
-    terms = [((i + j) * limb, min(product, (i + j) * limb + 2 * limb + 1)) for i in range(na) for j in range(nm)]
-    while len(terms) > 1:
-        above = []
-        last = len(terms) <= 2
-        for first, second in zip(terms[::2], terms[1::2], strict=False):
-            low, high = min(first[0], second[0]), product
-            overlap = max(first[0], second[0])
-            seen = scaling.shift_min if last else max(0, min(scaling.shift_min, overlap))
-            parts.ff += max(0, high - max(low, seen)) * lanes
-            parts.chain("wide_sum", high - overlap, lanes)
-            parts.add("plain", max(0, overlap - max(low, seen)), lanes)
-            above.append((low, high))
-        if len(terms) % 2:
-            low, high = terms[-1]
-            parts.registers((high - low) * lanes)
-            above.append((low, high))
-        terms = above
-
-
-def _limb(parts: Parts, a: int, m: int, varying: bool, unseen: int, lanes: int) -> None:
-    """One product of limbs in logic; the lowest ``unseen`` bits of it are not there."""
-    rows = -(-m // 2)
-    parts.ff += ((a + 2) * rows + a + m - unseen) * lanes
-    if varying:
-        parts.add("rows", a + 2, rows * lanes)
-        parts.add("row_gates", 2 * a + 4, rows * lanes)
-    else:  # the rows are constant multiples
-        parts.add("constant_rows", a + 2, rows * lanes)
-    for j in range(1, rows):
-        parts.chain("row_sum", a + m - 2 * j, lanes)
