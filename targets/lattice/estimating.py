@@ -14,7 +14,7 @@ from gatewright.targets.base import BuildPlan, Estimate, Figure, LayerEstimate
 __all__ = ["MODELS", "make_estimate"]
 
 MODELS = {
-    "max-plus": "exact cycle counts of the network of stages (schedules/stream/timing.py), equal to RTL simulation",
+    "max-plus": "exact cycle counts of the network of stages (schedules/stream/timing), equal to RTL simulation",
     "flash": "cycles of the reader of the flash chip that holds weights: bits, commands and pauses counted",
     "fitted": "LUTs and flip-flops fitted to yosys's and nextpnr's counts (schedules/stream/resources)",
     "counted": "multipliers and block memories are instantiated one by one",

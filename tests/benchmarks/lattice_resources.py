@@ -33,7 +33,8 @@ from gatewright.hls.lattice.toolchain import tools
 from gatewright.hls.lattice.toolchain.synthesis import synthesize
 from gatewright.schedules.stream.network import ForkNode, Network, StageNode, WidthNode
 from gatewright.schedules.stream.resources import Resources, family_of, network_resources
-from gatewright.schedules.stream.resources.counting import Parts, fork_parts, stage_parts, width_parts
+from gatewright.schedules.stream.resources.counting import fork_parts, stage_parts, width_parts
+from gatewright.schedules.stream.resources.parts import Parts
 from tests.lattice.resource_designs import ROOT, measured_design
 
 FOLDER = ROOT / "schedules" / "stream" / "resources"

@@ -18,7 +18,8 @@ from weakref import WeakKeyDictionary
 from gatewright.schedules.stream.devices import Fabric
 from gatewright.schedules.stream.hardware import Fold, Hardware
 from gatewright.schedules.stream.network import ForkNode, KeepNode, Network, StageNode, WidthNode
-from gatewright.schedules.stream.resources.counting import Parts, fork_parts, keep_parts, stage_parts, width_parts
+from gatewright.schedules.stream.resources.counting import fork_parts, keep_parts, stage_parts, width_parts
+from gatewright.schedules.stream.resources.parts import Parts
 from gatewright.schedules.stream.stages import Stage
 
 __all__ = ["RESOURCES", "Resources", "family_of", "network_resources", "stage_resources"]

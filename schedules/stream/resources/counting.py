@@ -10,18 +10,19 @@ coefficients lie near 1.
 from __future__ import annotations
 
 import math
-from collections import Counter
-from dataclasses import dataclass, field
 
 from gatewright.schedules.stream.devices import MULTIPLIER_CYCLES, Fabric
 from gatewright.schedules.stream.hardware import READ_TO_WORD, Hardware, Loops, array_style, product_style
 from gatewright.schedules.stream.memories import Memory, memories_of
 from gatewright.schedules.stream.network import ForkNode, KeepNode, WidthNode
-from gatewright.schedules.stream.rescaling import Scaling, unsigned_bits
+from gatewright.schedules.stream.rescaling import unsigned_bits
 from gatewright.schedules.stream.resources.contents import Columns, rom_columns
+from gatewright.schedules.stream.resources.parts import Parts, clog2
+from gatewright.schedules.stream.resources.requantizing import rescale
+from gatewright.schedules.stream.resources.storage import constants, fifo, rom, storage
 from gatewright.schedules.stream.stages import Combine, Concat, Gather, Mac, Pool, Product, Table
 
-__all__ = ["Parts", "fork_parts", "keep_parts", "stage_parts", "width_parts"]
+__all__ = ["fork_parts", "keep_parts", "stage_parts", "width_parts"]
 
 
 def stage_parts(made: Hardware) -> Parts:
@@ -345,5 +346,3 @@ def _gather(parts: Parts, made: Hardware, stage: Gather, frames: Memory, address
     parts.add("mux" if filled else "plain", frames.width)
     if not frames.block:
         storage(parts, frames.width, frames.depth, False)
-
-

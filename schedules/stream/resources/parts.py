@@ -41,5 +41,3 @@ class Parts:
 def clog2(value: int) -> int:
     """Address bits of ``value`` words, at least one."""
     return max(1, (value - 1).bit_length())
-
-

@@ -14,6 +14,7 @@ __all__ = ["rescale"]
 
 
 def rescale(parts: Parts, made: Hardware, scaling: Scaling, memory: Memory, columns: Columns) -> None:
+    """A gw_rescale and its constants."""
     lanes, acc, total = made.lanes, scaling.acc_bits, scaling.sum_bits
     constants(parts, memory, columns)
     parts.registers(2 * lanes * acc + scaling.latency)

@@ -60,6 +60,7 @@ def storage(parts: Parts, width: int, depth: int, asynchronous: bool) -> None:
 
 
 def fifo(parts: Parts, width: int, depth: int, block: bool) -> None:
+    """A gw_fifo or gw_fifo_block."""
     address = clog2(depth)
     parts.ff += 2 * address + 2
     parts.add("fifo_address", 2 * address)
