@@ -79,8 +79,9 @@ def test_constant_bits_of_a_rom_take_no_block_memory() -> None:
     weights = next(memory for memory in memories_of(made) if memory.part == "weights")
     assert weights.block and weights.blocks > 0
     assert isinstance(made.stage, Mac)
-    even = replace(made.stage, weight=made.stage.weight & ~np.int64(15))  # the four lowest bits are 0
-    kept = stage_parts(hardware(even, Fold(4, 2), fabric)).ebr
+    pruned = made.stage.weight.copy()
+    pruned.reshape(-1, 4, *pruned.shape[1:])[:, 2:] = 0  # half of the filters that are computed at once: whole slices
+    kept = stage_parts(hardware(replace(made.stage, weight=pruned), Fold(4, 2), fabric)).ebr
     assert kept < stage_parts(made).ebr
 
 
