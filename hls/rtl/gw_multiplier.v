@@ -2,7 +2,8 @@
 //
 // STYLE says what it is made of: "mult18" one MULT18X18D (ECP5), "mac16" one SB_MAC16 (iCE40 UltraPlus), "lut" logic,
 // "ccu2c" carry cells of an ECP5, "ternary" no multiplier at all: b is -1, 0 or 1. The product is two cycles late; three
-// with "mult18" and "ccu2c": from a multiplier to the logic behind it is a long way, which has the third to itself.
+// with "mult18" and "ccu2c": from a multiplier to the logic behind it is a long way, which has the third to itself. "adds"
+// is logic that synthesis makes sums of shifted operands of, where b is a constant; it takes three cycles, too.
 module gw_multiplier #(
     parameter A = 8,
     parameter A_SIGNED = 1,
@@ -44,6 +45,15 @@ module gw_multiplier #(
             gw_ccu2c_multiplier #(.A(A), .A_SIGNED(A_SIGNED), .B(B)) multiplier (
                 .clk(clk), .a(a), .b(b), .product(product)
             );
+        end else if (STYLE == "adds") begin : adds
+            wire signed [A+B-1:0] sum;
+            reg signed [A+B-1:0] arrived;
+            gw_lut_multiplier #(.A(A), .A_SIGNED(A_SIGNED), .B(B)) multiplier (
+                .clk(clk), .a(a), .b(b), .product(sum)
+            );
+            always @(posedge clk)
+                arrived <= sum;
+            assign product = arrived;
         end else begin : lut
             gw_lut_multiplier #(.A(A), .A_SIGNED(A_SIGNED), .B(B)) multiplier (
                 .clk(clk), .a(a), .b(b), .product(product)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 __all__ = ["FABRICS", "MULTIPLIER_CYCLES", "Fabric"]
 
-MULTIPLIER_CYCLES = {"mult18": 3, "ccu2c": 3, "mac16": 2, "lut": 2, "ternary": 2}
+MULTIPLIER_CYCLES = {"mult18": 3, "ccu2c": 3, "adds": 3, "mac16": 2, "lut": 2, "ternary": 2}
 """Cycles of a gw_multiplier by style."""
 
 

@@ -210,6 +210,7 @@ INSTANCES: dict[str, Bench] = {
     "multiplier_mac16_8x8": bench("multiplier", STYLE='"mac16"'),
     "multiplier_mac16_u15x16": bench("multiplier", STYLE='"mac16"', A=15, B=16, A_SIGNED=0),
     "multiplier_ccu2c_8x8": bench("multiplier", CYCLES=3, STYLE='"ccu2c"'),
+    "multiplier_adds_8x8": bench("multiplier", CYCLES=3, STYLE='"adds"'),
     "multiplier_ternary_8x2": bench("multiplier", STYLE='"ternary"', B=2, TERNARY=1),
     "multiplier_ternary_u8x2": bench("multiplier", STYLE='"ternary"', B=2, A_SIGNED=0, TERNARY=1),
     "wide_multiplier": bench("wide_multiplier"),

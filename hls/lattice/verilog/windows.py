@@ -87,6 +87,8 @@ def _mac(node: StageNode, stage: Mac, sources: Sources) -> list[str]:
     assert scaling is not None
     sources.library.add("gw_mac")
     other = "ternary" if stage.ternary else hardware.fabric.soft
+    if other == "ccu2c" and hardware.weight_words == 1 and not hardware.fold.outside:
+        other = "adds"  # weights are constants
     parameters: dict[str, int | str] = {
         "PE": hardware.fold.pe, "SIMD": hardware.fold.simd, "DEPTHWISE": int(stage.depthwise), "LANES": hardware.lanes,
         "X": stage.x.bits, "X_SIGNED": int(stage.x.signed), "W": stage.weight_bits, "ACC": scaling.acc_bits,
