@@ -167,7 +167,8 @@ def test_bare_integer_product_keeps_its_type(tmp_path: Path) -> None:
 
 
 def test_dynamic_quantization_becomes_the_float_model(tmp_path: Path) -> None:
-    x, w = rng().standard_normal((4, 16)).astype(np.float32), integers(16, 3)
+    # Weights of 7 bits: without VNNI instructions ONNX Runtime adds pairs of products in 16 bits, which saturate.
+    x, w = rng().standard_normal((4, 16)).astype(np.float32), integers(16, 3) // np.int8(2)
     nodes = [
         helper.make_node("DynamicQuantizeLinear", ["x"], ["q", "s", "z"]),
         helper.make_node("MatMulInteger", ["q", "w", "z", "wz"], ["acc"]),

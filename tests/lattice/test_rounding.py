@@ -55,7 +55,7 @@ def test_a_mode_is_made_only_where_values_need_it() -> None:
 
 def test_a_multiplier_costs_one_cycle_more_toward_zero() -> None:
     modes = ("half_up", "floor", "toward_zero")
-    assert [_scaling(rounding, multiplier=3, shift=5).latency for rounding in modes] == [7, 7, 8]
+    assert [_scaling(rounding, multiplier=3, shift=5).latency for rounding in modes] == [8, 8, 9]
 
 
 @pytest.mark.parametrize("more", [{"multiplier": 3, "shift": 4}, {"shift": [3, 4]}])
