@@ -68,7 +68,7 @@ def make_estimate(plan: BuildPlan, measured: Mapping[str, float] | None = None) 
         },
     }  # fmt: skip
     if flash:
-        totals["flash_cycles"] = figure("flash_cycles", flash, "cycles", "flash", "simulated with a flash chip: 3 %")
+        totals["flash_cycles"] = figure("flash_cycles", flash, "cycles", "flash", "a simulated flash chip: -7..+3 %")
     rows = tuple(LayerEstimate(row["layer"], row["op"], _row(row, found, _there(plan))) for row in plan.layers)
     return Estimate(plan.target, totals, rows, MODELS)
 

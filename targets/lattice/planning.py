@@ -10,7 +10,7 @@ from gatewright.compiler.errors import ConstraintError, TargetError, UsageError
 from gatewright.compiler.model import QuantizedModel
 from gatewright.hls.lattice.board import border
 from gatewright.hls.lattice.database import Device, Site
-from gatewright.hls.lattice.flash import flash_cycles
+from gatewright.hls.lattice.flash import flash_cycles, weights_offset
 from gatewright.hls.lattice.lowering import lower
 from gatewright.hls.ports import element_bytes
 from gatewright.schedules.stream.devices import FABRICS, Fabric
@@ -52,6 +52,7 @@ def make_plan(target: str, model: QuantizedModel, site: Site, options: LatticeOp
     shares = SHARES if options.utilisation == "auto" else (options.utilisation,)
     outside = _asked_outside(design, options)
     while True:
+        _must_fit_the_flash(design, outside, site)
         flash = _flash_cycles(design, outside, clock_mhz)
         try:
             folded = fold_into(
@@ -156,9 +157,26 @@ def _flash_cycles(design: Design, outside: Mapping[str, bool], clock_mhz: float)
     for name, kept in outside.items():
         stage = design[name]
         assert isinstance(stage, Mac)
-        size = stage.weight.size * element_bytes(stage.weight_bits)
-        regions.append({"tokens": _windows(stage), "words": 1, "bytes": size, "once": kept})
+        regions.append({"tokens": _windows(stage), "words": 1, "bytes": _weight_bytes(stage), "once": kept})
     return flash_cycles(regions, clock_mhz)
+
+
+def _weight_bytes(stage: Stage) -> int:
+    """Bytes the weights of a stage take in the flash."""
+    assert isinstance(stage, Mac)
+    return int(stage.weight.size) * element_bytes(stage.weight_bits)
+
+
+def _must_fit_the_flash(design: Design, outside: Mapping[str, bool], site: Site) -> None:
+    """Commands to the flash chip carry addresses of 24 bits."""
+    offset = weights_offset(site)
+    needed, left = sum(_weight_bytes(design[name]) for name in outside), (1 << 24) - offset
+    if needed > left:
+        raise ConstraintError(
+            "GW4217", site.name,
+            f"{needed} bytes of weights do not lie in the flash chip: its 24-bit addresses leave {left} bytes",
+            "quantize to fewer bits, or prune", "choose a larger device",
+        )  # fmt: skip
 
 
 def network_of(plan: BuildPlan) -> Network:

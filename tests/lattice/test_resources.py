@@ -10,7 +10,7 @@ import pytest
 
 from gatewright.schedules.stream.devices import FABRICS
 from gatewright.schedules.stream.hardware import Fold, hardware
-from gatewright.schedules.stream.memories import memories_of
+from gatewright.schedules.stream.memories import memories_of, memory_of
 from gatewright.schedules.stream.network import StageNode
 from gatewright.schedules.stream.resources import Resources, network_resources, stage_resources
 from gatewright.schedules.stream.resources.counting import stage_parts
@@ -56,10 +56,13 @@ def test_more_parallel_arrays_take_no_less() -> None:
         stage, fabric = node.hardware.stage, node.hardware.fabric
         assert isinstance(stage, Mac)
         rows = stage.window.channels if stage.depthwise else stage.weight.shape[0] // stage.groups
-        taken = [stage_resources(hardware(stage, Fold(pe), fabric)) for pe in (1, 2, 4, 8) if rows % pe == 0]
-        for less, more in pairwise(taken):
-            # What is less parallel has deeper ROMs: the columns of a row are chosen in logic.
-            assert less.lut < 1.1 * more.lut and less.ff < more.ff and less.dsp <= more.dsp
+        folded = [hardware(stage, Fold(pe), fabric) for pe in (1, 2, 4, 8) if rows % pe == 0]
+        for slow, fast in pairwise(folded):
+            less, more = stage_resources(slow), stage_resources(fast)
+            assert less.ff < more.ff and less.dsp <= more.dsp
+            # A deeper ROM may have more columns, which are chosen in logic.
+            if memory_of(slow, "weights").columns == memory_of(fast, "weights").columns:
+                assert less.lut < more.lut
 
 
 def test_multipliers_in_logic_take_logic() -> None:

@@ -90,14 +90,16 @@ def test_weights_go_to_the_flash_where_block_memory_runs_out() -> None:
         plan(graph, "ecp5-25k", target_fps=1000)
 
 
+def test_more_weights_than_the_flash_addresses() -> None:
+    graph = mlp((4096, 3600, 10))
+    layer = next(layer.name for layer in graph if isinstance(layer, Dense))
+    with pytest.raises(ConstraintError, match=f"{4096 * 3600} bytes of weights do not lie in the flash"):
+        plan(graph, flash=(layer,))
+
+
 def test_weights_go_to_the_large_memories_first() -> None:
-    """One multiplier of 8 bits in each layer would waste half of an SPRAM; the folds read two weights at a time."""
-    model = digits("fixed", "digits_mlp")
+    """One multiplier of 8 bits in a layer would waste half of an SPRAM; the folds read two weights at a time."""
     small = LatticeTarget.named("lattice:icebreaker")
-    made = small.plan(model, {})
-    assert not any(row["outside"] for row in made.layers)
-    graph = model.integer
-    assert graph is not None
     wide = plan(_fixed_mlp((400, 160, 10)), "icebreaker")
     row = wide.layers[0]
     assert row["outside"] and row["kept"] and row["spram"] == 2
