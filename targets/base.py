@@ -24,6 +24,7 @@ __all__ = [
     "Finding",
     "IntegerLibrary",
     "LayerEstimate",
+    "ModelledTiming",
     "Target",
     "TargetName",
     "described_options",
@@ -147,6 +148,27 @@ class Estimate:
     models: Mapping[str, str]
 
 
+@dataclass(frozen=True)
+class ModelledTiming:
+    """How long a built design takes by its model, for benchmarks that must not time a simulator.
+
+    Attributes:
+        latency_seconds: from the first input of a sample to its last output.
+        interval_seconds: between the starts of two samples that follow each other without a gap.
+        model: where the two come from, and what they leave out.
+    """
+
+    latency_seconds: float
+    interval_seconds: float
+    model: str
+
+    @classmethod
+    def from_cycles(cls, latency_cycles: float, interval_cycles: float, clock_mhz: float, model: str) -> Self:
+        """The same from cycles of one clock."""
+        hertz = 1e6 * clock_mhz
+        return cls(latency_cycles / hertz, interval_cycles / hertz, model)
+
+
 def described_options(options: type) -> dict[str, str]:
     """Option name -> what it does, from the section ``Attributes`` of an options class."""
     section = (options.__doc__ or "").partition("Attributes:")[2]
@@ -228,3 +250,8 @@ class Target(abc.ABC):
     def measured(cls, directory: Path) -> Mapping[str, float]:
         """What tools measured while building ``directory``, by the name of the estimate's total; empty without."""
         return {}
+
+    @classmethod
+    def modelled(cls, directory: Path) -> ModelledTiming | None:
+        """Time a sample takes on what was built in ``directory``; None where running it is the thing to time."""
+        return None

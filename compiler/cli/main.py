@@ -22,6 +22,7 @@ VERBS: Mapping[str, str] = {
     "run": "Run a built target on inputs.",
     "estimate": "Estimate cycles, latency and resources; build nothing.",
     "verify": "Compare every built target with the golden reference, byte for byte.",
+    "bench": "Drive built targets with MLPerf LoadGen's scenarios, or in modelled time.",
     "inspect": "Show a model or a built artefact.",
     "report": "Show the report of a built artefact.",
     "targets": "List targets, devices and boards.",

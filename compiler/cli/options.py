@@ -8,14 +8,18 @@ import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 import click
 
 from gatewright.compiler.errors import UsageError
 
+if TYPE_CHECKING:
+    from gatewright.compiler.artifact.schema import Manifest
+
 __all__ = [
     "artifact_argument",
+    "built_targets",
     "model_argument",
     "model_options",
     "parse_bits",
@@ -190,4 +194,20 @@ def settings_for(settings: Mapping[str, Any], known: Mapping[str, Mapping[str, s
                 "no target here has this option",
                 f"use one of: {', '.join(listed) or 'none'}",
             )
+    return chosen
+
+
+def built_targets(artifact: Path, manifest: Manifest, targets: Sequence[str]) -> tuple[str, ...]:
+    """The targets named, or all that are built.
+
+    Raises:
+        UsageError: GW0016 when one is not built, or none is.
+    """
+    for name in targets:
+        if name not in manifest.targets:
+            known = ", ".join(manifest.targets) or "none"
+            raise UsageError("GW0016", name, f"is not built in {artifact} (built: {known})", "name a built target")
+    chosen = tuple(targets) or tuple(manifest.targets)
+    if not chosen:
+        raise UsageError("GW0016", str(artifact), "holds no built target", "compile with -t")
     return chosen

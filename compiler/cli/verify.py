@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from gatewright.compiler.cli.options import artifact_argument
+from gatewright.compiler.cli.options import artifact_argument, built_targets
 from gatewright.compiler.cli.output import Outcome, Progress, verb
 from gatewright.compiler.errors import UsageError
 
@@ -55,13 +55,7 @@ def command(
     from gatewright.compiler.verification.verify import Verifier
 
     manifest = read_manifest(artifact)
-    chosen = targets or tuple(manifest.targets)
-    for name in chosen:
-        if name not in manifest.targets:
-            known = ", ".join(manifest.targets) or "none"
-            raise UsageError("GW0016", name, f"is not built in {artifact} (built: {known})", "name a built target")
-    if not chosen:
-        raise UsageError("GW0016", str(artifact), "holds no built target", "compile with -t")
+    chosen = built_targets(artifact, manifest, targets)
     limits = sample_limits(samples, chosen)
     given = read_samples(inputs, [tensor.spec() for tensor in manifest.inputs])
     counts = [limit for limit in limits.values() if limit is not None]

@@ -17,9 +17,9 @@ import numpy as np
 from gatewright.compiler.errors import ToolError
 from gatewright.hls.lattice.database import Site
 from gatewright.schedules.stream.resources import RESOURCES
-from gatewright.targets.base import BuildPlan, IntegerLibrary
+from gatewright.targets.base import BuildPlan, IntegerLibrary, ModelledTiming
 
-__all__ = ["build", "load", "read_measured"]
+__all__ = ["build", "load", "read_measured", "read_modelled"]
 
 DESIGN = "design"
 MEASURED = "measured.json"
@@ -66,6 +66,19 @@ def read_measured(directory: Path) -> Mapping[str, float]:
         return {}
     found: dict[str, float] = json.loads(path.read_text("utf-8"))
     return found
+
+
+def read_modelled(directory: Path) -> ModelledTiming:
+    """Exact cycles of the network at the clock of the bitstream, or without one at the clock asked for."""
+    plan = json.loads((directory / "plan.json").read_text("utf-8"))["settings"]
+    status = json.loads((directory / "build.json").read_text("utf-8"))
+    clock_mhz = float(status.get("clock_mhz", plan["clock_mhz"]))
+    latency, interval, flash = (int(plan[f"{name}_cycles"]) for name in ("latency", "interval", "flash"))
+    source = "the bitstream's" if status["bitstream"] else "asked for, no bitstream"
+    return ModelledTiming.from_cycles(
+        max(latency, flash), max(1, interval, flash), clock_mhz,
+        f"exact cycles of the network at {clock_mhz:g} MHz ({source}), without the serial link and the host tail",
+    )  # fmt: skip
 
 
 def _simulation(plan: BuildPlan, design: Path, status: dict[str, Any]) -> None:

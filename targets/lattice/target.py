@@ -8,7 +8,16 @@ from typing import Any
 
 from gatewright.compiler.model import QuantizedModel
 from gatewright.hls.lattice import database
-from gatewright.targets.base import BuildPlan, Estimate, Finding, IntegerLibrary, Target, TargetName, described_options
+from gatewright.targets.base import (
+    BuildPlan,
+    Estimate,
+    Finding,
+    IntegerLibrary,
+    ModelledTiming,
+    Target,
+    TargetName,
+    described_options,
+)
 from gatewright.targets.lattice.options import LatticeOptions, parse
 
 __all__ = ["LatticeTarget"]
@@ -81,6 +90,13 @@ class LatticeTarget(Target):
         from gatewright.targets.lattice.building import read_measured
 
         return read_measured(directory)
+
+    @classmethod
+    def modelled(cls, directory: Path) -> ModelledTiming | None:
+        """The network's cycles at its clock: the library is an RTL simulation, and as slow as one."""
+        from gatewright.targets.lattice.building import read_modelled
+
+        return read_modelled(directory)
 
     @classmethod
     def load(cls, directory: Path) -> IntegerLibrary:

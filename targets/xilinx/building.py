@@ -7,6 +7,7 @@ built and what was not, and why), ``README.md``; with ``synth`` also ``measured.
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from importlib.resources import files
 from pathlib import Path
@@ -14,11 +15,11 @@ from typing import Any, cast
 
 from gatewright.compiler.errors import ToolError
 from gatewright.compiler.integer.graph import IntegerGraph
-from gatewright.targets.base import BuildPlan, Estimate, IntegerLibrary
+from gatewright.targets.base import BuildPlan, Estimate, IntegerLibrary, ModelledTiming
 from gatewright.targets.xilinx.estimating import make_estimate
 from gatewright.targets.xilinx.synth import command, synthesize
 
-__all__ = ["build", "estimate_json", "load", "read_measured"]
+__all__ = ["build", "estimate_json", "load", "read_measured", "read_modelled"]
 
 PROJECT = "hls"
 MEASURED = "measured.json"
@@ -72,6 +73,19 @@ def read_measured(directory: Path) -> Mapping[str, float]:
         return {}
     found: dict[str, float] = json.loads(path.read_text("utf-8"))
     return found
+
+
+def read_modelled(directory: Path) -> ModelledTiming:
+    """The kernel's cycles, of C synthesis where it ran and else of the estimate, at the clock the design can have."""
+    plan = json.loads((directory / "plan.json").read_text("utf-8"))["settings"]
+    measured = read_measured(directory)
+    clock_mhz = min(float(plan["clock_mhz"]), measured.get("clock_mhz", math.inf))
+    latency, interval = (measured.get(name, plan[name]) for name in ("latency_cycles", "interval_cycles"))
+    source = "cycles of C synthesis" if measured else "estimated cycles, unmeasured for this design,"
+    return ModelledTiming.from_cycles(
+        latency, max(1, interval), clock_mhz,
+        f"{source} at {clock_mhz:g} MHz, without transfers, driver and host tail",
+    )  # fmt: skip
 
 
 def estimate_json(estimate: Estimate) -> dict[str, Any]:

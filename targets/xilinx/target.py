@@ -7,7 +7,16 @@ from pathlib import Path
 from typing import Any
 
 from gatewright.compiler.model import QuantizedModel
-from gatewright.targets.base import BuildPlan, Estimate, Finding, IntegerLibrary, Target, TargetName, described_options
+from gatewright.targets.base import (
+    BuildPlan,
+    Estimate,
+    Finding,
+    IntegerLibrary,
+    ModelledTiming,
+    Target,
+    TargetName,
+    described_options,
+)
 from gatewright.targets.xilinx import database
 from gatewright.targets.xilinx.options import XilinxOptions, parse
 
@@ -93,6 +102,13 @@ class XilinxTarget(Target):
         from gatewright.targets.xilinx.building import read_measured
 
         return read_measured(directory)
+
+    @classmethod
+    def modelled(cls, directory: Path) -> ModelledTiming | None:
+        """The kernel's cycles at its clock: the library is a C simulation, and has none."""
+        from gatewright.targets.xilinx.building import read_modelled
+
+        return read_modelled(directory)
 
     @classmethod
     def load(cls, directory: Path) -> IntegerLibrary:

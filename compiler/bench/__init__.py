@@ -1,0 +1,1 @@
+"""MLPerf's scenarios on built targets: through LoadGen by the clock, or simulated in a target's modelled time."""
