@@ -1,0 +1,1 @@
+"""Simulated accelerators: the instruction set, tiling, memory plans, and timing."""

@@ -1,0 +1,1 @@
+"""The instruction set: fields, binary encoding, assembler and disassembler."""

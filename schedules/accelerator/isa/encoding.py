@@ -1,0 +1,133 @@
+"""Binary form of programs: one row of 32 words an instruction."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from gatewright.compiler.errors import TargetError
+from gatewright.schedules.accelerator.isa.fields import FIELDS, OPCODES, WORDS, Field
+
+__all__ = ["MNEMONICS", "Instruction", "Words", "column", "decode", "encode", "read_words"]
+
+Words = npt.NDArray[np.uint32]
+"""A program: (instructions, 32) words."""
+
+MNEMONICS: Mapping[int, str] = {code: name for name, code in OPCODES.items()}
+"""Opcode -> mnemonic."""
+
+
+class Instruction(dict[str, int]):
+    """Field values of one instruction by name; fields that are not named are 0.
+
+    Args:
+        mnemonic: a key of :data:`~gatewright.schedules.accelerator.isa.fields.OPCODES`.
+        values: fields by name.
+
+    Raises:
+        KeyError: the instruction has no such field.
+    """
+
+    def __init__(self, mnemonic: str, **values: int) -> None:
+        known = FIELDS[mnemonic]
+        for name in values:
+            if name not in known:
+                raise KeyError(f"{mnemonic} has no field {name!r}")
+        super().__init__(values)
+        self.mnemonic = mnemonic
+        self["opcode"] = OPCODES[mnemonic]
+
+    def __missing__(self, name: str) -> int:
+        if name in FIELDS[self.mnemonic]:
+            return 0
+        raise KeyError(name)
+
+    def __repr__(self) -> str:
+        return f"{self.mnemonic} " + " ".join(f"{name}={value}" for name, value in self.items() if name != "opcode")
+
+
+def encode(instructions: Iterable[Instruction]) -> Words:
+    """Words of a program.
+
+    Raises:
+        TargetError: GW4303 when a value does not fit its field: the tile is too large for the instruction set.
+    """
+    rows = list(instructions)
+    words = np.zeros((len(rows), WORDS), np.uint32)
+    for row, instruction in zip(words, rows, strict=True):
+        layout = FIELDS[instruction.mnemonic]
+        packed = [0] * WORDS
+        for name, value in instruction.items():
+            field = layout[name]
+            low, high = field.range
+            if not low <= value <= high:
+                raise TargetError("GW4303", instruction.mnemonic, f"{name} = {value} lies outside [{low}, {high}]",
+                                  "the tensor is too large for the instruction set; split the model's layer")  # fmt: skip
+            bits = int(value) & ((1 << field.width) - 1)
+            packed[field.word] |= (bits << field.low) & 0xFFFFFFFF
+            if field.width == 64:
+                packed[field.word + 1] |= bits >> 32
+        row[:] = packed
+    return words
+
+
+def column(words: Words, field: Field) -> npt.NDArray[np.int64]:
+    """One field of many instructions of a kind, (n,) int64."""
+    value = words[:, field.word].astype(np.int64)
+    if field.width == 64:
+        return value | (words[:, field.word + 1].astype(np.int64) << 32)
+    value = (value >> field.low) & ((1 << field.width) - 1)
+    return value - ((value >> (field.width - 1)) << field.width) if field.signed else value
+
+
+def decode(words: Words) -> list[Instruction]:
+    """Instructions of a program, every field named.
+
+    Raises:
+        TargetError: GW4304 on an unknown opcode or a bit set outside every field.
+    """
+    table = np.ascontiguousarray(words, np.uint32).reshape(-1, WORDS)
+    result: list[Instruction | None] = [None] * len(table)
+    opcodes = table[:, 0] & 0xFF
+    for code in np.unique(opcodes):
+        (where,) = np.nonzero(opcodes == code)
+        if int(code) not in MNEMONICS:
+            raise _malformed(int(where[0]), f"unknown opcode {int(code)}")
+        mnemonic, rows = MNEMONICS[int(code)], table[where]
+        layout = FIELDS[mnemonic]
+        stray = rows & ~_used(layout)[None, :]
+        if stray.any():
+            raise _malformed(int(where[np.nonzero(stray.any(axis=1))[0][0]]), "bits are set outside every field")
+        columns = {name: column(rows, field).tolist() for name, field in layout.items()}
+        for position, index in enumerate(where):
+            values: dict[str, Any] = {name: column[position] for name, column in columns.items() if name != "opcode"}
+            result[index] = Instruction(mnemonic, **values)
+    return [instruction for instruction in result if instruction is not None]
+
+
+def read_words(data: bytes, place: str) -> Words:
+    """A program from its bytes.
+
+    Raises:
+        TargetError: GW4304 on a length that is no whole number of instructions.
+    """
+    if len(data) % (4 * WORDS):
+        raise TargetError("GW4304", place, f"{len(data)} bytes are no whole number of {4 * WORDS}-byte instructions",
+                          "build the artefact again; the file is damaged")  # fmt: skip
+    return np.frombuffer(data, "<u4").reshape(-1, WORDS).astype(np.uint32)
+
+
+def _used(layout: Mapping[str, Field]) -> Words:
+    masks = [0] * WORDS
+    for field in layout.values():
+        masks[field.word] |= (((1 << min(field.width, 32)) - 1) << field.low) & 0xFFFFFFFF
+        if field.width == 64:
+            masks[field.word + 1] = 0xFFFFFFFF
+    return np.array(masks, np.uint32)
+
+
+def _malformed(index: int, reason: str) -> TargetError:
+    return TargetError("GW4304", f"instruction {index}", reason, "build the artefact again; the file is damaged")

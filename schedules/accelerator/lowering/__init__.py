@@ -1,0 +1,1 @@
+"""From layers to instructions, one file a kind of work."""

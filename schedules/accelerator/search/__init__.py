@@ -1,0 +1,1 @@
+"""Search of tilings, one layer at a time, against the timing model."""

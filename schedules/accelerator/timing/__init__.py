@@ -1,0 +1,1 @@
+"""Timing of accelerators: roofline, closed forms, and the event-driven model."""

@@ -1,0 +1,1 @@
+"""Simulated accelerators: ``sim:<spec>``."""

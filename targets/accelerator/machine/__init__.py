@@ -1,0 +1,1 @@
+"""The functional executor: what the instructions do, byte for byte."""
