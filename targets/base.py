@@ -6,10 +6,10 @@ import abc
 import hashlib
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Protocol, Self
+from typing import TYPE_CHECKING, Any, Literal, Protocol, Self, TextIO, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -25,12 +25,20 @@ __all__ = [
     "IntegerLibrary",
     "LayerEstimate",
     "ModelledTiming",
+    "Simulation",
+    "Sweep",
+    "SweepPoint",
     "Target",
     "TargetName",
+    "Track",
+    "Variation",
     "described_options",
 ]
 
 JsonValue = Any
+_Item = TypeVar("_Item")
+Track = Callable[[Iterable[_Item], str, int], Iterable[_Item]]
+"""(items, title, number of items) -> the items, while somebody watches how many are done."""
 
 
 @dataclass(frozen=True)
@@ -169,6 +177,85 @@ class ModelledTiming:
         return cls(latency_cycles / hertz, interval_cycles / hertz, model)
 
 
+@dataclass(frozen=True)
+class Simulation:
+    """What a timing model says of a built design.
+
+    Attributes:
+        totals: plain data: ``cycles clock_mhz latency_us utilisation macs energy_uj energy_table``; ``split``: kind of
+            cycles -> cycles, which add up; ``bytes``: memory -> bytes through it; ``energy_pj``: part -> energy.
+        layers: one row a layer that takes cycles, in order: ``layer op cycles utilisation macs split bytes energy_pj``,
+            with the meanings of the totals; ``energy_pj`` is one number.
+        host_layers: layer that runs on the host, in no figure -> why.
+        models: where the figures come from: name -> text.
+        write_trace: writes a trace for ui.perfetto.dev, given a text file and the model's name.
+        roofline: the text of a roofline plot as SVG, given the model's name.
+    """
+
+    totals: Mapping[str, JsonValue]
+    layers: tuple[Mapping[str, JsonValue], ...]
+    host_layers: Mapping[str, str]
+    models: Mapping[str, str]
+    write_trace: Callable[[TextIO, str], None] = field(repr=False)
+    roofline: Callable[[str], str] = field(repr=False)
+
+    def to_json(self) -> dict[str, JsonValue]:
+        """Plain data."""
+        return {
+            **self.totals,
+            "layers": [dict(row) for row in self.layers],
+            "host_layers": dict(self.host_layers),
+            "models": dict(self.models),
+        }
+
+
+@dataclass(frozen=True)
+class Variation:
+    """Parameters of a target that vary together in a sweep: dotted names that all take the same value at a time."""
+
+    names: tuple[str, ...]
+    values: tuple[JsonValue, ...]
+
+
+@dataclass(frozen=True)
+class SweepPoint:
+    """One design of a sweep.
+
+    Attributes:
+        values: of the parameters that vary.
+        figures: by name as in :attr:`Sweep.units`; empty where ``reason`` says why there is no such design.
+        optimal: no other point is at least as good in every figure that counts, and better in one.
+    """
+
+    values: Mapping[str, JsonValue]
+    figures: Mapping[str, float]
+    optimal: bool
+    reason: str = ""
+
+    def to_json(self) -> dict[str, JsonValue]:
+        """Plain data."""
+        return {
+            "values": dict(self.values), **self.figures, "possible": not self.reason, "optimal": self.optimal,
+            "reason": self.reason,
+        }  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """A model on a grid of designs.
+
+    Attributes:
+        points: in the order of the grid, the last parameter fastest.
+        units: figure -> unit. compared: figures that decide which points are optimal; less is better.
+        models: figure -> where it comes from.
+    """
+
+    points: tuple[SweepPoint, ...]
+    units: Mapping[str, str]
+    compared: tuple[str, ...]
+    models: Mapping[str, str]
+
+
 def described_options(options: type) -> dict[str, str]:
     """Option name -> what it does, from the section ``Attributes`` of an options class."""
     section = (options.__doc__ or "").partition("Attributes:")[2]
@@ -254,4 +341,32 @@ class Target(abc.ABC):
     @classmethod
     def modelled(cls, directory: Path) -> ModelledTiming | None:
         """Time a sample takes on what was built in ``directory``; None where running it is the thing to time."""
+        return None
+
+    @classmethod
+    def simulated(cls, directory: Path) -> Simulation | None:
+        """The timing model on what was built in ``directory``; None where the family has no such model."""
+        return None
+
+    def sweep(
+        self,
+        model: QuantizedModel,
+        variations: Sequence[Variation],
+        options: Mapping[str, JsonValue],
+        track: Track[Any],
+        jobs: int = 1,
+    ) -> Sweep | None:
+        """``model`` on every combination of ``variations`` of this target; None where it has nothing to vary.
+
+        Args:
+            model: to plan.
+            variations: the axes of the grid.
+            options: as for :meth:`plan`.
+            track: hears how far it is.
+            jobs: processes; the result does not depend on it.
+
+        Raises:
+            UsageError: a parameter that does not exist, or an option.
+            TargetError: the model cannot be placed at all.
+        """
         return None

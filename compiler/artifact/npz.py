@@ -5,6 +5,7 @@ from __future__ import annotations
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 import numpy.typing as npt
@@ -14,16 +15,16 @@ __all__ = ["load_arrays", "save_arrays"]
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest time a zip entry can bear
 
 
-def save_arrays(path: Path, arrays: Mapping[str, npt.NDArray[np.generic]]) -> None:
+def save_arrays(file: Path | IO[bytes], arrays: Mapping[str, npt.NDArray[np.generic]]) -> None:
     """Write ``arrays`` in their order, uncompressed: compression differs between zlib versions."""
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
         for name, array in arrays.items():
             entry = zipfile.ZipInfo(f"{name}.npy", _EPOCH)
             with archive.open(entry, "w", force_zip64=True) as stream:
                 np.lib.format.write_array(stream, np.ascontiguousarray(array).reshape(array.shape), allow_pickle=False)
 
 
-def load_arrays(path: Path) -> dict[str, npt.NDArray[np.generic]]:
+def load_arrays(file: Path | IO[bytes]) -> dict[str, npt.NDArray[np.generic]]:
     """Read what :func:`save_arrays` wrote."""
-    with np.load(path, allow_pickle=False) as archive:
+    with np.load(file, allow_pickle=False) as archive:
         return {name: archive[name] for name in archive.files}

@@ -19,6 +19,7 @@ from gatewright.compiler.integer.layers import (
     Requantize,
     Reshape,
     Table,
+    Transpose,
 )
 from gatewright.schedules.accelerator.lowering.movement import common_axes
 from gatewright.schedules.accelerator.packing import stored_weights
@@ -60,12 +61,23 @@ class Analysis:
         graph: the integer graph. operations: in order.
         stored: tensor -> tensor it shares its bytes with (itself, mostly): reshapes that move nothing.
         storages: tensor -> order of its bytes.
+        boundary: reshapes and transposes next to an input (``entry``) or an output (``exit``): the host writes the
+            input and reads the output in the order that the accelerator wants.
     """
 
     graph: IntegerGraph
     operations: tuple[Operation, ...]
     stored: Mapping[str, str]
     storages: Mapping[str, Storage]
+    boundary: Mapping[str, Literal["entry", "exit"]]
+
+    @property
+    def results(self) -> frozenset[str]:
+        """Stored tensors that the host reads at the end."""
+        names = [
+            self.graph[name].inputs[0] if self.boundary.get(name) == "exit" else name for name in self.graph.outputs
+        ]
+        return frozenset(self.stored[name] for name in names)
 
     @property
     def host_layers(self) -> dict[str, str]:
@@ -81,16 +93,17 @@ def analyse(spec: Spec, graph: IntegerGraph) -> Analysis:
     stored: dict[str, str] = {}
     operations: list[Operation] = []
     absorbed = _absorbed(graph, reasons)
+    boundary = _boundary(graph)
     for layer in graph:
         name = layer.name
-        if isinstance(layer, Input):
+        if isinstance(layer, Input) or name in boundary:
             stored[name] = name
             continue
         if name in absorbed:
             # The matrix product behind reads the image itself, as a window of its size.
             stored[name] = stored[layer.inputs[0]]
             continue
-        if isinstance(layer, Reshape) and _moves_nothing(storages[layer.inputs[0]], storages[name]):
+        if _moves_nothing(layer, storages[layer.inputs[0]] if layer.inputs else storages[name], storages[name]):
             stored[name] = stored[layer.inputs[0]]
             continue
         stored[name] = name
@@ -98,7 +111,7 @@ def analyse(spec: Spec, graph: IntegerGraph) -> Analysis:
         if isinstance(layer, Reshape) and kind == "copy" and _axes(storages, layer) is None:
             kind, reasons[name] = "host", f"no strided copy turns {graph[layer.inputs[0]].output.shape} into this shape"
         operations.append(Operation(layer, kind, tuple(stored[i] for i in layer.inputs), reasons.get(name, "")))
-    return Analysis(graph, tuple(operations), stored, storages)
+    return Analysis(graph, tuple(operations), stored, storages, boundary)
 
 
 def _kind(spec: Spec, layer: Layer) -> Kind:
@@ -134,6 +147,27 @@ def _axes(storages: Mapping[str, Storage], layer: Layer) -> tuple[tuple[int, int
     return common_axes(source.shape, source.strides, target.shape, target.strides)
 
 
-def _moves_nothing(source: Storage, target: Storage) -> bool:
-    axes = common_axes(source.shape, source.strides, target.shape, target.strides)
-    return axes is not None and source.size_bytes == target.size_bytes and all(a == b for _, a, b in axes)
+def _boundary(graph: IntegerGraph) -> dict[str, Literal["entry", "exit"]]:
+    found: dict[str, Literal["entry", "exit"]] = {}
+    for layer in graph:
+        if not isinstance(layer, Reshape | Transpose):
+            continue
+        source = layer.inputs[0]
+        enters = isinstance(graph[source], Input) or found.get(source) == "entry"
+        if enters and len(graph.users(source)) == 1 and source not in graph.outputs and graph.users(layer.name):
+            found[layer.name] = "entry"
+        elif layer.name in graph.outputs and not graph.users(layer.name) and source not in graph.outputs:
+            found[layer.name] = "exit"
+    return found
+
+
+def _moves_nothing(layer: Layer, source: Storage, target: Storage) -> bool:
+    """Whether a reshape or transpose is another view of the same bytes."""
+    if isinstance(layer, Reshape):
+        axes = common_axes(source.shape, source.strides, target.shape, target.strides)
+        return axes is not None and source.size_bytes == target.size_bytes and all(a == b for _, a, b in axes)
+    if isinstance(layer, Transpose) and source.size_bytes == target.size_bytes:
+        strides = [source.strides[axis] for axis in layer.permutation]
+        steps = zip(target.shape, strides, target.strides, strict=True)
+        return all(count == 1 or a == b for count, a, b in steps)
+    return False

@@ -90,7 +90,7 @@ def emit_program(
         if root in addresses
     }
     return Program(
-        tuple(steps), size, constants.regions, tensors, analysis.stored, (*fixed, *regions),
+        tuple(steps), size, constants.regions, tensors, analysis.stored, analysis.boundary, (*fixed, *regions),
         tuple(residency.regions.values()),
     )  # fmt: skip
 
@@ -120,7 +120,9 @@ def _lay_constants(spec: Spec, analysis: Analysis, tilings: Mapping[str, Tiling 
 
 def _dram_requests(spec: Spec, analysis: Analysis, residency: Residency) -> list[Request]:
     last = len(analysis.operations)
-    spans: dict[str, tuple[int, int]] = {layer.name: (0, 0) for layer in analysis.graph.inputs}
+    fed = [layer.name for layer in analysis.graph.inputs]
+    fed += [name for name, side in analysis.boundary.items() if side == "entry"]
+    spans: dict[str, tuple[int, int]] = dict.fromkeys(fed, (0, 0))
     extra: list[Request] = []
     for step, op in enumerate(analysis.operations):
         spans[op.name] = step, step
@@ -131,21 +133,15 @@ def _dram_requests(spec: Spec, analysis: Analysis, residency: Residency) -> list
             for index in rescaled_operands(op, kinds):
                 size = analysis.storages[op.layer.inputs[index]].size_bytes
                 extra.append(Request(_temporary(op, index), size, step, step))
-    for name in analysis.graph.outputs:
-        root = analysis.stored[name]
+    for root in analysis.results:
         spans[root] = spans[root][0], last
     # What only the host touches never enters DRAM.
     touched = {name for op in analysis.operations if op.kind != "host" for name in (op.name, *op.reads)}
-    touched |= {analysis.stored[name] for name in analysis.graph.outputs if _is_byte(analysis, analysis.stored[name])}
     return [
         Request(name, analysis.storages[name].size_bytes, first, end)
         for name, (first, end) in spans.items()
         if name not in residency.regions and name in touched
     ] + extra
-
-
-def _is_byte(analysis: Analysis, name: str) -> bool:
-    return analysis.graph[name].output.bits <= 8
 
 
 def _temporary(op: Operation, index: int) -> str:

@@ -29,7 +29,7 @@ from gatewright.schedules.accelerator.spec import Spec
 
 __all__ = ["host_reasons", "is_depthwise"]
 
-_MOVED = (Reshape, Transpose, Pad, Slice, Resize)
+_MOVED = (Reshape, Transpose, Pad, Slice, Resize, Concat)
 
 
 def is_depthwise(layer: Conv2d) -> bool:
@@ -68,7 +68,7 @@ def _reason(spec: Spec, layer: Layer, operands: list[TensorType], accumulator_bi
             return _pair(layer, operands)
         case Table():
             return "" if operands[0].bits <= 8 else f"a table over {operands[0].bits} bits"
-        case Concat() | Requantize():
+        case Requantize():
             return ""
     if isinstance(layer, _MOVED):
         return "" if spec.dma.granularity_bytes == 1 else _words(spec, layer, operands)
@@ -115,14 +115,20 @@ def _spreads(shape: tuple[int, ...], result: tuple[int, ...]) -> bool:
 
 
 def _words(spec: Spec, layer: Layer, operands: list[TensorType]) -> str:
-    """Without byte granularity only whole pixels are moved."""
+    """Without byte granularity DMA moves whole pixels, or channels of them in whole words."""
+    word = spec.dma.granularity_bytes
     if isinstance(layer, Reshape | Transpose):
-        source, target = operands[0].shape, layer.output.shape
-        flat = len(source) == 4 and source[2:] == (1, 1)
-        if isinstance(layer, Reshape) and (source == target or (flat and len(target) == 2)):
-            return ""
-        return f"moves single bytes; DMA moves {spec.dma.granularity_bytes}"
+        return f"moves single bytes; DMA moves {word}"
     axis = 1 if len(layer.output.shape) == 4 else len(layer.output.shape) - 1
-    if operands[0].shape[axis] != layer.output.shape[axis]:
-        return f"moves parts of a pixel; DMA moves {spec.dma.granularity_bytes} bytes"
-    return ""
+    channels = [kind.shape[axis] for kind in operands]
+    if isinstance(layer, Pad):
+        edges = [*channels, layer.pads[axis][0]] if any(layer.pads[axis]) else []
+    elif isinstance(layer, Slice):
+        begin, step, count = layer.begin[axis], layer.step[axis], layer.output.shape[axis]
+        whole = (begin, step, count) == (0, 1, channels[0])
+        edges = [] if whole else [begin, count, 0 if step == 1 else 1]
+    elif isinstance(layer, Concat):
+        edges = channels if layer.axis == axis else []
+    else:
+        edges = []
+    return f"moves parts of words of {word} bytes" if any(edge % word for edge in edges) else ""

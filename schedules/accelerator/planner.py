@@ -27,8 +27,8 @@ __all__ = ["Schedule", "plan_network", "program_of"]
 
 SHARES = (0.75, 0.0)
 """Shares of the activation scratchpad that resident tensors may take; the fastest wins."""
-_FAR = 1 << 31
-"""Addresses no tile overlaps, for layers that are timed by themselves."""
+_FAR, _APART = 1 << 31, 1 << 29
+"""First address of a layer's tensors, and from one to the next, where a layer is timed by itself: none overlap."""
 
 
 @dataclass(frozen=True)
@@ -162,14 +162,14 @@ def _tilings(
     analysis: Analysis, residency: Residency, searcher: _Searcher
 ) -> dict[str, Tiling | WindowTiling] | str:
     """Tiling of every operation, or the name of one that fits in none."""
-    # Addresses in DRAM do not matter here: what is far apart stays far apart.
-    addresses = {name: _FAR + index * (1 << 26) for index, name in enumerate(analysis.storages)}
-    far = {name: dram_place(storage, addresses[name]) for name, storage in analysis.storages.items()}
-    places = tensor_places(analysis, residency, far)
     found: dict[str, Tiling | WindowTiling] = {}
     for step, op in enumerate(analysis.operations):
         if op.kind not in ("convolution", "window"):
             continue
+        # Addresses in DRAM do not matter here, as long as the tensors of the layer are apart.
+        names = dict.fromkeys((*op.reads, op.name))
+        far = {name: dram_place(analysis.storages[name], _FAR + i * _APART) for i, name in enumerate(names)}
+        places = tensor_places(analysis, residency, far)
         tiling = searcher.tiling(analysis, op, places, residency.limits[step])
         if tiling is None:
             return op.name

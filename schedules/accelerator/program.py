@@ -49,6 +49,7 @@ class Program:
         dram_bytes: of the whole memory. constants: (layer, role) -> (address, bytes).
         tensors: those that the host reads or writes, by name; absent where the host alone has them.
         stored: tensor -> tensor it is another shape of (itself, mostly).
+        boundary: reshapes and transposes that the host does as it writes inputs (``entry``) and reads outputs (``exit``).
         dram, scratchpad: regions with lifetimes: DRAM tensors and constants, and resident tensors.
     """
 
@@ -57,6 +58,7 @@ class Program:
     constants: Mapping[tuple[str, str], tuple[int, int]]
     tensors: Mapping[str, Located]
     stored: Mapping[str, str]
+    boundary: Mapping[str, str]
     dram: tuple[Region, ...]
     scratchpad: tuple[Region, ...]
 

@@ -107,7 +107,7 @@ def _may_stay(analysis: Analysis, op: Operation) -> bool:
     if op.kind not in ("convolution", "window"):
         return False
     names = [name for name, root in analysis.stored.items() if root == op.name]
-    if any(name in analysis.graph.outputs for name in names):
+    if op.name in analysis.results:
         return False
     readers = [reader for reader in analysis.operations if op.name in reader.reads]
     if not readers or any(reader.kind not in ("convolution", "window") for reader in readers):

@@ -230,8 +230,8 @@ class Spec(_Schema):
             raise ValueError(f"a bank of scratchpads.accumulator is no whole number of {4 * columns}-byte rows")
         if self.dma.burst_bytes % self.dma.granularity_bytes:
             raise ValueError("dma.burst_bytes is no multiple of dma.granularity_bytes")
-        if self.alignment_bytes % self.dma.granularity_bytes:
-            raise ValueError("dma.granularity_bytes does not divide a pixel's alignment (the larger side of the array)")
+        if min(rows, columns) % self.dma.granularity_bytes:
+            raise ValueError("dma.granularity_bytes does not divide a block of channels (rows and columns of the array)")
         return self
 
 

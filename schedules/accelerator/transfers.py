@@ -51,6 +51,8 @@ def transfer(
         for index in range(count):
             transfer(stream, mnemonic, space, dram + index * dram_stride, local + index * local_stride, kept, row)
         return
+    word = stream.spec.dma.granularity_bytes
+    assert not any(value % word for value in (row, dram, local)), "placement lets only whole words through"
     kept = [(1, 0, 0)] * (2 - len(kept)) + kept
     (planes, dram_plane, local_plane), (rows, dram_row, local_row) = kept
     stream.emit(

@@ -61,9 +61,10 @@ def functional(program: Program, dram: npt.NDArray[np.uint8]) -> npt.NDArray[np.
 
 
 def random_dram(rng: np.random.Generator) -> npt.NDArray[np.uint8]:
-    """Random where programs read."""
+    """Where programs read: any bytes, in the upper half small numbers, whose sums have few bits."""
     dram = np.zeros(DRAM_BYTES, np.uint8)
     dram[:OUTPUT] = rng.integers(0, 256, OUTPUT)
+    dram[OUTPUT // 2 : OUTPUT] = rng.integers(-4, 5, OUTPUT // 2)
     return dram
 
 
@@ -86,6 +87,7 @@ class Convolution:
     activation_signed: int = 0
     weight_signed: int = 1
     weight_zero: int = 0
+    small: int = 0
 
     @property
     def image(self) -> tuple[int, int]:
@@ -107,8 +109,8 @@ def matrix_program(spec: Spec, case: Convolution, rng: np.random.Generator) -> P
     assert rows * columns * pixel <= spec.scratchpads.activation.bank_bytes
     assert folds * side * side <= spec.scratchpads.weight.bytes
     assert case.output_blocks * pixels <= spec.accumulator_rows
-    program.load("activation", side * int(rng.integers(0, 64)), 0, rows * columns * pixel)
-    program.load("weight", side * int(rng.integers(0, 64)), 0, folds * side * side)
+    for space, size in (("activation", rows * columns * pixel), ("weight", folds * side * side)):
+        program.load(space, side * int(rng.integers(0, 64)) + case.small * OUTPUT // 2, 0, size)
     first = int(rng.integers(0, spec.accumulator_rows - case.output_blocks * pixels + 1))
     fields = {
         "activation_address": 0, "weight_address": 0, "accumulator_address": first, "height": case.height,
@@ -127,32 +129,24 @@ def matrix_program(spec: Spec, case: Convolution, rng: np.random.Generator) -> P
 
 
 def bring_out(program: Program, first: int, rows: int) -> None:
-    """All four bytes of ``rows`` rows of accumulators to DRAM."""
-    side = program.spec.matrix.columns
-    bank = program.spec.scratchpads.activation.bank_bytes
-    while rows:
-        some = min(rows, bank // side)
-        for byte in range(4):
-            # (t >> 8 byte) & 255: bits above are wrapped away by a clamp that never acts on a shifted remainder.
-            _byte(program, byte, first, some)
+    """``rows`` rows of accumulators to DRAM, shifted by 0, 8, 16 and 24 bits.
+
+    The clamp has 16 bits: of sums that have no more every bit leaves, of others the upper half and what saturates.
+    """
+    spec = program.spec
+    side, bank = spec.matrix.columns, spec.scratchpads.activation.bank_bytes
+    for begin in range(first, first + rows, bank // side):
+        some = min(first + rows - begin, bank // side)
+        for shift in (0, 8, 16, 24):
+            program.add(
+                "vector", operation=VECTOR_OPS["rescale"], from_accumulator=1, a_address=begin, output_address=2 * bank,
+                height=1, width=some, kernel_height=1, kernel_width=1, blocks=1, a_pixel_stride=1,
+                output_pixel_stride=side, multiplier=1, shift=shift, clamp_low=-32768, clamp_high=32767,
+            )  # fmt: skip
             program.store(2 * bank, some * side)
-        first += some
-        rows -= some
 
 
-def _byte(program: Program, byte: int, first: int, rows: int) -> None:
-    # t * 2**24 / 2**24 keeps what 64 bits hold; with the factor 2**(24 - 8 byte) the wanted byte is the signed top of 32
-    # bits only modulo 2**32, so the sum's byte is isolated by two roundings: here by shifting, and by the clamp of 16
-    # bits, which would saturate. Programs therefore keep sums small for byte 0 and 1 and check the top by shifting.
-    program.add(
-        "vector", operation=VECTOR_OPS["rescale"], from_accumulator=1, a_address=first,
-        output_address=2 * program.spec.scratchpads.activation.bank_bytes, height=1, width=rows, kernel_height=1,
-        kernel_width=1, blocks=1, a_pixel_stride=1, output_pixel_stride=program.spec.matrix.columns, multiplier=1,
-        shift=8 * byte, clamp_low=-32768, clamp_high=32767,
-    )  # fmt: skip
-
-
-# -- when ----------------------------------------------------------------------------------------------------------------
+# -- when --------------------------------------------------------------------------------------------------------------
 
 
 def durations(spec: Spec, instruction: Instruction) -> int:
@@ -205,3 +199,133 @@ def contract(spec: Spec, instructions: list[Instruction]) -> Times:
         times.end.append(end)
         ready = handed + spec.control.fetch_cycles
     return times
+
+
+# -- vector ------------------------------------------------------------------------------------------------------------
+
+
+def vector_program(spec: Spec, operation: str, rng: np.random.Generator) -> Program:
+    """Random operands, accumulators and constants loaded; one random instruction; the result stored."""
+    side, bank = spec.matrix.columns, spec.scratchpads.activation.bank_bytes
+    program = Program(spec)
+    source = side * int(rng.integers(0, 64))
+    program.load("activation", source, 0, bank)
+    program.load("activation", source + bank, bank, bank)
+    program.load("constant", OUTPUT // 4 + source, 0, spec.scratchpads.constant.bytes)
+    fields, reach = _geometry(spec, operation, rng)
+    fields |= _arithmetic(rng)
+    if fields["from_accumulator"]:
+        _accumulators(program, rng)
+    if fields["per_channel"]:
+        _records(program, fields["blocks"], rng)
+    program.add("vector", operation=VECTOR_OPS[operation], **fields)
+    program.store(2 * bank, reach)
+    return program
+
+
+def _geometry(spec: Spec, operation: str, rng: np.random.Generator) -> tuple[dict[str, int], int]:
+    """Sizes and addresses, and the bytes of the result (in bank 2; a lies in bank 0, b in bank 1)."""
+    side, bank = spec.matrix.columns, spec.scratchpads.activation.bank_bytes
+    window = operation in ("depthwise", "sum", "max")
+    height, width, blocks = (int(rng.integers(1, n)) for n in (6, 8, 4))
+    kernel_height, kernel_width = (int(rng.integers(1, 4)) if window else 1 for _ in range(2))
+    accumulators = int(operation in ("rescale", "sum", "max") and rng.integers(0, 2))
+    step = 1 if accumulators else side
+    stride, dilation = int(rng.integers(1, 3)), int(rng.integers(1, 3))
+    columns = (width - 1) * stride + (kernel_width - 1) * dilation + 1
+    rows = (height - 1) * stride + (kernel_height - 1) * dilation + 1
+    block_last = bool(rng.integers(0, 2))  # blocks of channels side by side in a pixel, or image after image
+    pixel, block = (blocks * step, step) if block_last else (step, rows * columns * step)
+    out_pixel, out_block = (blocks * side, side) if block_last else (side, height * width * side)
+    assert rows * columns * blocks * step <= (spec.accumulator_rows if accumulators else bank)
+    back = bool(rng.integers(0, 4) == 0)  # the result is written from its last pixel to its first
+    last = ((height * width) - 1) * out_pixel
+    records = 9 * side * blocks
+    free = spec.scratchpads.constant.bytes - records
+    weights = records + side * int(rng.integers(0, (free - max(256, 9 * side * blocks)) // side))
+    return {
+        "from_accumulator": accumulators, "a_address": 0, "b_address": bank,
+        "output_address": 2 * bank + (last if back else 0), "parameter_address": 0, "weight_address": weights,
+        "height": height, "width": width, "kernel_height": kernel_height, "kernel_width": kernel_width,
+        "blocks": blocks, "a_block_stride": block, "a_row_stride": stride * columns * pixel,
+        "a_pixel_stride": stride * pixel, "a_kernel_row_stride": dilation * columns * pixel,
+        "a_kernel_pixel_stride": dilation * pixel, "b_block_stride": out_block, "b_row_stride": width * out_pixel,
+        "b_pixel_stride": out_pixel, "output_block_stride": out_block,
+        "output_row_stride": -width * out_pixel if back else width * out_pixel,
+        "output_pixel_stride": -out_pixel if back else out_pixel,
+        "per_channel": int(operation in ("rescale", "depthwise", "sum", "multiply") and rng.integers(0, 2)),
+    }, height * width * blocks * side  # fmt: skip
+
+
+def _arithmetic(rng: np.random.Generator) -> dict[str, int]:
+    a_signed, b_signed, weight_signed = (int(bit) for bit in rng.integers(0, 2, 3))
+
+    def zero(signed: int) -> int:
+        return int(rng.integers(-128, 128) if signed else rng.integers(0, 256))
+
+    low, high = sorted(int(value) for value in rng.integers(-300, 300, 2))
+    wide = bool(rng.integers(0, 2))
+    # Of products of some size the shift leaves some 8 bits; now and then anything.
+    shift = int(rng.integers(0, 63)) if rng.integers(0, 8) == 0 else int(rng.integers(24, 36))
+    return {
+        "a_signed": a_signed, "b_signed": b_signed, "weight_signed": weight_signed, "shift": shift,
+        "multiplier": int(rng.integers(-(1 << 31), 1 << 31)), "multiplier_b": int(rng.integers(-(1 << 31), 1 << 31)),
+        "addend": int(rng.integers(-(1 << 61), 1 << 61)) >> int(rng.integers(0, 60)),
+        "a_zero": zero(a_signed), "b_zero": zero(b_signed), "weight_zero": zero(weight_signed),
+        "output_zero": int(rng.integers(-128, 256)), "clamp_low": -32768 if wide else low,
+        "clamp_high": 32767 if wide else high,
+    }  # fmt: skip
+
+
+def _accumulators(program: Program, rng: np.random.Generator) -> None:
+    """Fill the accumulators: products of depth R in blocks over all rows."""
+    spec = program.spec
+    side, rows = spec.matrix.columns, spec.accumulator_rows
+    program.load("weight", side * int(rng.integers(0, 64)), 0, 4 * side * side)
+    program.add(
+        "matmul", height=1, width=rows // 4, kernel_height=1, kernel_width=1, input_blocks=1, output_blocks=4,
+        pixel_stride=side, weight_signed=1, activation_signed=int(rng.integers(0, 2)),
+    )  # fmt: skip
+
+
+def _records(program: Program, blocks: int, rng: np.random.Generator) -> None:
+    """Bias and multiplier are random bytes as they are; shifts are made with a fill a block: all channels' alike."""
+    side = program.spec.matrix.columns
+    for block in range(blocks):
+        program.add(
+            "fill", space=SPACES["constant"], local_address=(9 * block + 8) * side, row_bytes=side, rows=1, planes=1,
+            value=int(rng.integers(0, 63)),
+        )  # fmt: skip
+
+
+# -- transfers ---------------------------------------------------------------------------------------------------------
+
+
+def transfer_program(spec: Spec, rng: np.random.Generator) -> Program:
+    """Strided loads and fills, also of negative strides, and strided stores of it all."""
+    side, bank = spec.matrix.columns, spec.scratchpads.activation.bank_bytes
+    program = Program(spec)
+    program.load("activation", 0, 0, bank)
+    for _ in range(4):
+        planes, rows, words = (int(n) for n in rng.integers(1, 7, 3))
+        row = side * (words + int(rng.integers(0, 3)))
+        plane = rows * row + side * int(rng.integers(0, 3))
+        down = bool(rng.integers(0, 2))
+        common = {
+            "space": SPACES["activation"], "planes": planes, "rows": rows, "row_bytes": side * words,
+            "local_address": (rows - 1) * row if down else 0, "local_row_stride": -row if down else row,
+            "local_plane_stride": plane,
+        }  # fmt: skip
+        kind = ("load", "fill", "store")[int(rng.integers(0, 3))]
+        if kind == "fill":
+            program.add("fill", **common, value=int(rng.integers(0, 256)))
+            continue
+        dram_row = side * (words + int(rng.integers(0, 9)))
+        program.add(
+            kind, **common, dram_address=side * int(rng.integers(0, 64)) if kind == "load" else program.stored,
+            dram_row_stride=dram_row, dram_plane_stride=rows * dram_row,
+        )  # fmt: skip
+        if kind == "store":
+            program.stored += planes * rows * dram_row
+    program.store(0, bank)
+    return program

@@ -22,7 +22,7 @@ from gatewright.schedules.accelerator.spec import Spec
 from gatewright.schedules.accelerator.tile import Tiling
 from gatewright.schedules.accelerator.timing.durations import MatrixWork, matrix_cycles, transfer_cycles, vector_cycles
 
-__all__ = ["Budget", "Found", "halvings", "search_convolution"]
+__all__ = ["Budget", "Found", "convolution_tilings", "halvings", "search_convolution"]
 
 Array = npt.NDArray[np.int64]
 
@@ -69,11 +69,7 @@ def search_convolution(
     Returns:
         None when no tile fits.
     """
-    candidates: list[Tiling] = []
-    for kernel in _kernels(shape):
-        candidates = [tiling for tiling in _grid(spec, shape, kernel, resident, limit)]
-        if candidates:
-            break
+    candidates = convolution_tilings(spec, shape, resident, limit)
     if not candidates:
         return None
     bounds = _bounds(spec, shape, candidates, resident)
@@ -88,6 +84,15 @@ def search_convolution(
         if best is None or cycles < best.cycles:
             best = Found(candidates[index], cycles, bound)
     return best
+
+
+def convolution_tilings(spec: Spec, shape: ConvShape, resident: tuple[bool, bool], limit: int) -> list[Tiling]:
+    """The grid of the search: what fits, with the whole window in a tile if anything does so."""
+    for kernel in _kernels(shape):
+        candidates = list(_grid(spec, shape, kernel, resident, limit))
+        if candidates:
+            return candidates
+    return []
 
 
 def _kernels(shape: ConvShape) -> Iterator[tuple[int, int]]:

@@ -17,7 +17,7 @@ from gatewright.schedules.accelerator.isa.fields import UNIT_OF, UNITS
 from gatewright.schedules.accelerator.spec import Spec
 from gatewright.schedules.accelerator.timing.durations import instruction_cycles
 
-__all__ = ["FETCH", "Timeline", "simulate"]
+__all__ = ["FETCH", "Timeline", "queue_of_units", "simulate"]
 
 FETCH = len(UNITS)
 """Number of the sequencer where a cause is a unit (see :class:`Timeline`)."""
@@ -49,6 +49,11 @@ class Timeline:
         return {name: int(worked[self.unit == index].sum()) for index, name in enumerate(UNITS)}
 
 
+def queue_of_units(spec: Spec) -> list[int]:
+    """Number of the queue that serves each unit: one DMA, or one compute core, works in the order of one queue."""
+    return [0, 0 if spec.dma.channels == 1 else 1, 2, 2 if spec.control.shared_compute else 3]
+
+
 def simulate(spec: Spec, words: Words, durations: npt.NDArray[np.int64] | None = None) -> Timeline:
     """Time a program.
 
@@ -61,12 +66,15 @@ def simulate(spec: Spec, words: Words, durations: npt.NDArray[np.int64] | None =
     opcodes = (words[:, 0] & 0xFF).tolist()
     waits = words[:, 1 : 1 + len(UNITS)].tolist()
     depth, fetch = spec.control.queue_depth, spec.control.fetch_cycles
-    # Instructions of a unit that is served by another's queue follow that queue's order (one DMA, one compute core).
-    shared = [0, 0 if spec.dma.channels == 1 else 1, 2, 2 if spec.control.shared_compute else 3]
+    shared = queue_of_units(spec)
     last = [-1] * len(UNITS)
     queues: list[list[int]] = [[] for _ in UNITS]
     order: list[list[int]] = [[] for _ in UNITS]
-    units, handed, start, end, cause = [], [], [], [], []
+    units: list[int] = []
+    handed: list[int] = []
+    start: list[int] = []
+    end: list[int] = []
+    cause: list[int] = []
     sequencer = 0
     for index, (opcode, wait) in enumerate(zip(opcodes, waits, strict=True)):
         unit = _UNIT_OF_OPCODE.get(opcode, -1)
@@ -95,5 +103,5 @@ def simulate(spec: Spec, words: Words, durations: npt.NDArray[np.int64] | None =
             queues[shared[unit]].append(index)
             order[unit].append(index)
             last[shared[unit]] = index
-    arrays = [np.array(values, np.int64) for values in (units, handed, start, end, cause)]
-    return Timeline(*arrays, total_cycles=max(end, default=0))
+    unit_, handed_, start_, end_, cause_ = (np.array(values, np.int64) for values in (units, handed, start, end, cause))
+    return Timeline(unit_, handed_, start_, end_, cause_, max(end, default=0))

@@ -44,12 +44,18 @@ class Network:
         wide: dict[str, IntArray] = {}
         for layer in self.graph.inputs:
             self._write(memories, wide, layer.name, np.asarray(inputs[layer.name]).astype(np.int64))
+        for name, side in self.program.boundary.items():
+            if side == "entry":
+                self._host(memories, wide, name)
         decoded = iter(self._decoded)
         for step in self.program.steps:
             if isinstance(step, HostStep):
                 self._host(memories, wide, step.layer)
             else:
                 executor(self.spec, memories, next(decoded))
+        for name, side in self.program.boundary.items():
+            if side == "exit":
+                self._host(memories, wide, name)
         return {
             name: self._read(memories, wide, name).astype(self.graph[name].output.dtype)
             for name in self.graph.outputs
@@ -64,7 +70,9 @@ class Network:
     def _read(self, memories: Memories, wide: dict[str, IntArray], name: str) -> IntArray:
         located = self.program.tensors.get(name)
         if located is None:
-            return wide[self.program.stored[name]].reshape(self.graph[name].output.shape)
+            if name not in wide:  # another view of a tensor that the host alone has
+                self._host(memories, wide, name)
+            return wide[name]
         size = located.storage.size_bytes
         return located.storage.unpack(memories.dram[located.address : located.address + size]).astype(np.int64)
 

@@ -27,8 +27,10 @@ def reordered(seed: int) -> Callable[[Spec, Memories, list[Instruction]], None]:
         done = dict.fromkeys(UNITS, 0)
 
         def ready(unit: str) -> bool:
-            left = queues[unit][done[unit] :]
-            return bool(left) and all(done[other] >= left[0][f"wait_{other}"] for other in UNITS)
+            if done[unit] == len(queues[unit]):
+                return False
+            first = queues[unit][done[unit]]
+            return all(done[other] >= first[f"wait_{other}"] for other in UNITS)
 
         while runnable := [unit for unit in UNITS if ready(unit)]:
             unit = runnable[int(rng.integers(len(runnable)))]

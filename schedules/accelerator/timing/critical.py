@@ -1,0 +1,75 @@
+"""The critical path: the chain of instructions whose times add up to a program's."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from gatewright.schedules.accelerator.spec import Spec
+from gatewright.schedules.accelerator.timing.event import Timeline, queue_of_units
+
+__all__ = ["CriticalPath", "critical_path", "queue_orders"]
+
+Column = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class CriticalPath:
+    """What a program's cycles went by with; work and fetches leave no gap and do not overlap.
+
+    Attributes:
+        work: (k,) instructions that were executed, the last one first.
+        waiting: (k,) the instruction that waited for each, -1 where the program's end did.
+        fetched: (n,) how often the path goes through the fetch of each instruction: 0 or 1.
+    """
+
+    work: Column
+    waiting: Column
+    fetched: Column
+
+
+def queue_orders(spec: Spec, unit: Column) -> tuple[Column, Column]:
+    """(n,) instruction before in the same queue, and (n,) the one ``queue_depth`` places before; -1 where none is."""
+    queues = np.where(unit >= 0, np.array(queue_of_units(spec))[unit], -1)
+    before, blocker = np.full(len(unit), -1), np.full(len(unit), -1)
+    depth = spec.control.queue_depth
+    for queue in np.unique(queues[queues >= 0]):
+        (members,) = np.nonzero(queues == queue)
+        before[members[1:]] = members[:-1]
+        blocker[members[depth:]] = members[:-depth]
+    return before, blocker
+
+
+def critical_path(spec: Spec, timeline: Timeline) -> CriticalPath:
+    """Walk from the end to cycle 0 along the causes of a timeline.
+
+    Where the sequencer made an instruction late, the path follows it back: fetch by fetch to the last time it stood
+    still, because a queue was full, and from there to the instruction whose start made room.
+    """
+    count = len(timeline.end)
+    if not count:
+        empty = np.zeros(0, np.int64)
+        return CriticalPath(empty, empty, empty)
+    fetch = spec.control.fetch_cycles
+    _, blocker = queue_orders(spec, timeline.unit)
+    stood = timeline.handed != np.concatenate([[0], timeline.handed[:-1]]) + fetch
+    stall = np.maximum.accumulate(np.where(stood, np.arange(count), -1)).tolist()
+    cause, blockers = timeline.cause.tolist(), blocker.tolist()
+    edges = np.zeros(count + 1, np.int64)
+    at = count - 1 - int(np.argmax(timeline.end[::-1]))
+    work, waiting = [at], [-1]
+    while True:
+        why = cause[at]
+        if why >= 0:
+            work.append(why)
+            waiting.append(at)
+            at = why
+            continue
+        since = stall[at]
+        edges[since + 1] += 1
+        edges[at + 1] -= 1
+        if since < 0:
+            return CriticalPath(np.array(work), np.array(waiting), np.cumsum(edges)[:count])
+        at = blockers[since]

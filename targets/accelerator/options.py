@@ -1,0 +1,46 @@
+"""Options of the sim family, as ``--set sim.KEY=VALUE`` gives them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from gatewright.compiler.errors import UsageError
+
+__all__ = ["AcceleratorOptions", "parse"]
+
+
+class AcceleratorOptions(BaseModel):
+    """What a user may set.
+
+    Attributes:
+        candidates: tilings of a layer that are simulated, best bound first.
+        search_seconds: seconds the search may take for one layer; a search that is cut short may differ from run to run.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    candidates: Annotated[int, Field(ge=1, le=1_000_000)] = 6
+    search_seconds: Annotated[float, Field(gt=0)] = 60.0
+
+
+def parse(options: Mapping[str, Any]) -> AcceleratorOptions:
+    """Options from plain data.
+
+    Raises:
+        UsageError: GW0409 on an unknown option or a value it does not take.
+    """
+    try:
+        return AcceleratorOptions.model_validate(dict(options))
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = str(first["loc"][0])
+        known = ", ".join(AcceleratorOptions.model_fields)
+        if first["type"] == "extra_forbidden":
+            raise UsageError("GW0409", f"sim.{name}", "no such option", f"known options: {known}") from None
+        raise UsageError(
+            "GW0409", f"sim.{name}", f"{options[name]!r}: {first['msg'].lower()}",
+            "see 'gatewright targets sim' for what it takes",
+        ) from None  # fmt: skip
