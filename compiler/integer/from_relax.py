@@ -19,7 +19,7 @@ from gatewright.compiler.integer.layers import LAYER_TYPES, Layer
 from gatewright.compiler.integer.text import parse_type
 from gatewright.compiler.integer.to_relax import GRAPH_ATTRIBUTE, LAYER_ATTRIBUTE
 
-__all__ = ["view"]
+__all__ = ["layer_of", "view"]
 
 
 def view(module: IRModule) -> IntegerGraph:
@@ -36,7 +36,7 @@ def view(module: IRModule) -> IntegerGraph:
     layers: dict[str, Layer] = {}
     tensor_of: dict[relax.Var, str] = {}
     for variable, data in zip(main.params, facts["inputs"], strict=True):
-        layers[data["name"]] = _layer(data, (), {})
+        layers[data["name"]] = layer_of(data, (), {})
         tensor_of[variable] = data["name"]
     for block in main.body.blocks:
         for binding in block.bindings:
@@ -49,13 +49,20 @@ def view(module: IRModule) -> IntegerGraph:
             inputs = tuple(tensor_of[argument] for argument in call.args if isinstance(argument, relax.Var))
             fields = [parameter.name for parameter in function.params[len(inputs) :]]
             arrays = [np.array(constant.value.numpy()) for constant in call.args[len(inputs) :]]
-            layers[data["name"]] = _layer(data, inputs, dict(zip(fields, arrays, strict=True)))
+            layers[data["name"]] = layer_of(data, inputs, dict(zip(fields, arrays, strict=True)))
             tensor_of[binding.var] = data["name"]
     order = [layers[name] for name in facts["order"]]
     return IntegerGraph(order, facts["outputs"], facts["profile"], facts["multiplier_bits"])
 
 
-def _layer(data: dict[str, Any], inputs: tuple[str, ...], arrays: dict[str, npt.NDArray[np.generic]]) -> Layer:
+def layer_of(data: dict[str, Any], inputs: tuple[str, ...], arrays: dict[str, npt.NDArray[np.generic]]) -> Layer:
+    """A typed layer.
+
+    Args:
+        data: the JSON of its ``gatewright.layer`` attribute.
+        inputs: names of the tensors it reads.
+        arrays: its constants by field.
+    """
     attributes = {name: _tuples(value) for name, value in data["attributes"].items()} | arrays
     return LAYER_TYPES[data["op"]](name=data["name"], inputs=inputs, output=parse_type(data["output"]), **attributes)
 

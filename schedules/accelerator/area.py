@@ -20,7 +20,7 @@ __all__ = ["AREA_MODEL", "Area", "area_proxy"]
 
 AREA_MODEL = (
     "proxy at 45 nm: multipliers and adders (Dally, NIPS 2015) and six-transistor cells of the scratchpads (Mistry, "
-    "IEDM 2007); no registers, wires, control or memory periphery"
+    "IEDM 2007); no registers, wires, control, DMA or memory periphery, so bandwidth is free in it"
 )
 """What the figure is, for reports."""
 

@@ -37,7 +37,7 @@ class StoredWeights:
 
 
 def stored_weights(weight: IntArray, zero_point: IntArray, signed: bool) -> StoredWeights:
-    """The cheapest form: centred signed bytes; else as stored with one zero point for all; else two passes.
+    """The cheapest form: centred signed bytes; else as stored with one zero point for all; else several passes.
 
     Args:
         weight: (O, ...) of up to 8 bits. zero_point: (O,). signed: of the weights.
@@ -47,8 +47,14 @@ def stored_weights(weight: IntArray, zero_point: IntArray, signed: bool) -> Stor
         return StoredWeights((_bytes(centred),), 0, True)
     if zero_point.min() == zero_point.max():
         return StoredWeights((_bytes(weight),), int(zero_point.flat[0]), signed)
-    first = np.clip(centred, -128, 127)
-    return StoredWeights((_bytes(first), _bytes(centred - first)), 0, True)
+    # Two signed bytes reach -256..254: 255 would take three passes, or a byte's range moved up by one.
+    zero = -1 if centred.max() > 254 else 0
+    parts, rest = [], centred
+    while rest.any():
+        part = np.clip(rest, -128 - zero, 127 - zero)
+        parts.append(_bytes(part + zero))
+        rest = rest - part
+    return StoredWeights(tuple(parts), zero, True)
 
 
 def _bytes(values: IntArray) -> Bytes:

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gatewright.schedules.accelerator.isa.encoding import Words
+from gatewright.schedules.accelerator.spec import Spec
 from gatewright.schedules.accelerator.timing.closed import (
     array_cycles,
     compute_durations,
@@ -25,21 +26,29 @@ from tests.accelerator.timed_layers import TimedLayer, changed, in_the_limit, ra
 SEEDS = st.integers(0, 1 << 32)
 
 
+def accelerator(rng: np.random.Generator) -> Spec:
+    """A random one whose arrays are not so narrow that programs become long."""
+    while True:
+        spec = random_spec(int(rng.integers(1 << 30)))
+        if spec.matrix.rows * spec.matrix.columns > 8:
+            return changed(spec, "dma", granularity_bytes=1)
+
+
 def draw(seed: int, limit: bool = False) -> tuple[TimedLayer, list[Words], list]:
     """A layer on a random accelerator, and a few of its tilings as programs."""
     rng = np.random.default_rng(seed)
     while True:
-        spec = random_spec(int(rng.integers(1 << 30)))
+        spec = accelerator(rng)
         spec = in_the_limit(spec) if limit else spec
         layer = TimedLayer(spec, random_shape(rng, spec))
         tilings = layer.tilings
         if tilings:
             break
-    chosen = [tilings[i] for i in rng.integers(0, len(tilings), 3)]
+    chosen = [tilings[i] for i in rng.integers(0, len(tilings), 2)]
     return layer, [layer.words(tiling) for tiling in chosen], chosen
 
 
-@settings(max_examples=60)
+@settings(max_examples=40)
 @given(seed=SEEDS)
 def test_the_event_model_is_never_below_the_other_tiers(seed: int) -> None:
     layer, programs, tilings = draw(seed)
@@ -54,7 +63,7 @@ def test_the_event_model_is_never_below_the_other_tiers(seed: int) -> None:
         assert event.total_cycles >= max(event.busy_cycles.values())
 
 
-@settings(max_examples=60)
+@settings(max_examples=40)
 @given(seed=SEEDS)
 def test_the_limit_of_the_event_model_is_the_closed_form(seed: int) -> None:
     layer, programs, tilings = draw(seed, limit=True)
@@ -132,11 +141,11 @@ def _doubled(layer: TimedLayer, name: str) -> TimedLayer:
 
 @pytest.mark.parametrize("name", ["activation", "weight", "constant", "accumulator"])
 def test_a_larger_scratchpad_never_slows_the_best_schedule(name: str) -> None:
-    for seed in range(12):
+    for seed in range(8):
         rng = np.random.default_rng(seed)
         while True:
-            spec = random_spec(int(rng.integers(1 << 30)))
-            layer = TimedLayer(spec, random_shape(rng, spec, most=8))
+            spec = accelerator(rng)
+            layer = TimedLayer(spec, random_shape(rng, spec, most=5))
             if layer.tilings:
                 break
         assert _doubled(layer, name).best().cycles <= layer.best().cycles, f"seed {seed}"
