@@ -24,7 +24,9 @@ from gatewright.hls.lattice.database import Pin, Site
 from gatewright.hls.ports import all_physical, element_bytes
 from gatewright.schedules.stream.resources import Resources
 
-__all__ = ["BoardDesign", "border", "pack_tokens", "write_top"]
+__all__ = [
+    "BoardDesign", "border", "clocks_per_bit", "constraint_text", "led_levels", "pack_tokens", "write_top",
+]  # fmt: skip
 
 Arrays = Mapping[str, npt.NDArray[np.integer[Any]]]
 
@@ -148,7 +150,7 @@ def _self_test(design: Mapping[str, Any], depths: Mapping[str, int]) -> list[str
     ]
 
 
-def _levels(pins: Sequence[Pin], signals: Sequence[str]) -> list[str]:
+def led_levels(pins: Sequence[Pin], signals: Sequence[str]) -> list[str]:
     """LEDs that show ``signals``; more of them than signals stay dark."""
     shown = [*signals, *["1'b0"] * len(pins)]
     return [
@@ -190,17 +192,17 @@ def _top(design: Mapping[str, Any], site: Site, clock: Clock, inside: Sequence[s
         *inside,
     ]
     if test:
-        lines += _levels(leds, ["passed", "failed", "running"])
+        lines += led_levels(leds, ["passed", "failed", "running"])
         if board is None:
             lines += ["    assign led_pass = passed;", "    assign led_fail = failed;"]
     elif leds:
         lines += ["    reg [23:0] beat = 0;", "    always @(posedge clk) beat <= beat + 1'b1;"]
-        lines += _levels(leds, ["beat[23]", "overflow", "!rst"])
+        lines += led_levels(leds, ["beat[23]", "overflow", "!rst"])
     return "\n".join([*lines, "endmodule", ""])
 
 
-def _constraints(site: Site, clock: Clock, test: bool, outside: bool) -> str:
-    """PCF (iCE40) or LPF (ECP5); ``outside``: with the flash."""
+def constraint_text(site: Site, clock: Clock, test: bool, outside: bool) -> str:
+    """PCF (iCE40) or LPF (ECP5) of a board; ``test``: without the serial line, ``outside``: with the flash."""
     board = site.board
     assert board is not None
     pins: dict[str, Pin] = {}
@@ -227,7 +229,12 @@ def _constraints(site: Site, clock: Clock, test: bool, outside: bool) -> str:
     return "\n".join([*lines, ""])
 
 
-def _clocks_per_bit(clock_mhz: float, baud: int) -> int:
+def clocks_per_bit(clock_mhz: float, baud: int) -> int:
+    """Clock cycles of a bit on the serial line.
+
+    Raises:
+        UsageError: GW0406 when the baud rate cannot be made near enough.
+    """
     clocks = round(clock_mhz * 1e6 / baud)
     if clocks < 4 or abs(clock_mhz * 1e6 / clocks / baud - 1) > _BAUD_TOLERANCE:
         raise UsageError(
@@ -263,7 +270,7 @@ def write_top(
     test = self_test is not None
     if self_test is None:
         baud = baud or (board.baud if board is not None else 115_200)
-        inside = _link(design, _clocks_per_bit(clock.mhz, baud))
+        inside = _link(design, clocks_per_bit(clock.mhz, baud))
     else:
         baud = 0
         depths = {}
@@ -291,7 +298,7 @@ def write_top(
     constraints = ""
     if board is not None:
         constraints = "top.pcf" if site.device.family == "ice40" else "top.lpf"
-        (rtl / constraints).write_text(_constraints(site, clock, test, bool(design["weights"])), encoding="utf-8")
+        (rtl / constraints).write_text(constraint_text(site, clock, test, bool(design["weights"])), encoding="utf-8")
     sources = (*design["sources"], *shared, *library, "top.v")
     made = BoardDesign(
         site.name, sources, constraints, clock.mhz, baud, board.note if board is not None else "", offset,

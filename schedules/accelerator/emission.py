@@ -22,7 +22,7 @@ from gatewright.schedules.accelerator.memory import Region, Request, allocate, c
 from gatewright.schedules.accelerator.places import Place, dram_place
 from gatewright.schedules.accelerator.program import HostStep, Located, Program, Run
 from gatewright.schedules.accelerator.residency import Residency, resident_place
-from gatewright.schedules.accelerator.search.convolution import halvings
+from gatewright.schedules.accelerator.search.grid import halvings
 from gatewright.schedules.accelerator.spec import Spec
 from gatewright.schedules.accelerator.storage import Storage
 from gatewright.schedules.accelerator.stream import Stream

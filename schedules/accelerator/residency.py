@@ -75,14 +75,17 @@ def choose_residents(spec: Spec, analysis: Analysis, share: float) -> Residency:
     capacity = spec.scratchpads.activation.bytes
     floor = capacity - int(capacity * share) // spec.alignment_bytes * spec.alignment_bytes
     lifetimes = _lifetimes(analysis)
+    # A run begins with empty scratchpads: nothing stays across a host layer.
+    hosted = [step for step, op in enumerate(analysis.operations) if op.kind == "host"]
     regions: dict[str, Region] = {}
     borders: dict[str, Border] = {}
     for op in analysis.operations:
         border = border_of(analysis, op.name) if _may_stay(analysis, op) else None
-        if border is None:
+        first, last = lifetimes[op.name]
+        if border is None or any(first < step < last for step in hosted):
             continue
         size = border.size_bytes(analysis.storages[op.name])
-        request = Request(op.name, size, *lifetimes[op.name])
+        request = Request(op.name, size, first, last)
         address = _highest(request, list(regions.values()), floor, capacity)
         if address is not None:
             regions[op.name], borders[op.name] = Region(request, address), border

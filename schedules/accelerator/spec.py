@@ -158,11 +158,19 @@ class Control(_Schema):
 
     Attributes:
         fetch_cycles: cycles the sequencer takes to fetch and hand out one instruction.
+        first_cycles: cycles before the first of them.
+        issue_cycles: cycles from handing an instruction out to the earliest start of its unit.
         queue_depth: instructions a unit's queue holds beyond the one at work.
+        refill_cycles: cycles from a start until the place in the queue can be taken again.
+        halt_cycles: cycles from the last end to the end of the program.
         shared_compute: matrix and vector unit take turns out of one queue (VTA's compute core).
     """
 
     fetch_cycles: _Cycles = 1
+    first_cycles: _Cycles = 0
+    issue_cycles: _Cycles = 0
+    refill_cycles: _Cycles = 0
+    halt_cycles: _Cycles = 0
     queue_depth: Annotated[int, Field(ge=1, le=4096)] = 16
     shared_compute: bool = False
 

@@ -8,7 +8,7 @@ seconds.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from typing import Any
@@ -19,7 +19,11 @@ __all__ = ["LayerPoint", "roofline_svg"]
 
 _LEFT, _TOP, _WIDTH, _HEIGHT = 74, 62, 760, 420
 _ROW, _COLUMN = 17, 420
-"""Height of a line of the key and width of its two columns."""
+"""Height of a line of the key and width of one of two columns."""
+_SHORT, _LONG = 30, 92
+"""Characters a name may have in two columns, and in one."""
+_SHOWN = 3
+"""Numbers of layers that stand beside one point; the others are counted."""
 _RADIUS = 5
 _NUMBER = (8, 11)
 """Width of a digit and height of a number beside a point."""
@@ -36,7 +40,7 @@ class LayerPoint:
         unit: ``matrix`` or ``vector``: whose ceiling it meets.
         macs: multiply-accumulates on values that are no padding.
         dram_bytes: loaded and stored.
-        cycles: it took.
+        cycles: it took, or its busiest unit did.
     """
 
     layer: str
@@ -100,8 +104,9 @@ def roofline_svg(spec: Spec, points: Sequence[LayerPoint], title: str = "") -> s
 
     The roof is the lower of the peak of the matrix unit (R x C MACs a cycle) and of bandwidth times intensity; the
     bandwidth counts both directions where loads and stores have a data path each. Dashed lines: the vector unit's peak
-    (a MAC a lane a cycle: depthwise convolution), and loads alone. Layers are numbered; the key below names them. A
-    layer without multiplications or without DRAM traffic has no place on logarithmic axes and is listed only.
+    (a MAC a lane a cycle: depthwise convolution), and loads alone. Layers are numbered; the key below names them. Of
+    layers that coincide the first are numbered, the others counted. A layer without multiplications or without DRAM
+    traffic has no place on logarithmic axes and is listed only.
 
     Args:
         spec: the accelerator.
@@ -126,9 +131,11 @@ def _scene(spec: Spec, points: Sequence[LayerPoint], title: str) -> dict[str, An
     ridge = peak / bandwidth
     across = _axis([ridge / 8, ridge * 8, *(point.intensity for point in drawn)], _WIDTH)
     up = _axis([peak, peak / 90, spec.vector.lanes, *(point.rate for point in drawn)], _HEIGHT)
-    marks = _marks(drawn, points, across, up)
+    roofs = _roofs(spec, across, up)
+    marks = _marks(drawn, points, across, up, roofs)
     key = [_key_line(number, point) for number, point in enumerate(points, 1)]
-    rows = -(-len(key) // 2)
+    columns = 2 if all(len(point.layer) <= _SHORT for point in points) else 1
+    rows = -(-len(key) // columns)
     return {
         "title": f"{title} on {spec.name}" if title else spec.name,
         "subtitle": f"{spec.clock_mhz:g} MHz; {peak} MACs a cycle; DRAM {spec.dma.bytes_per_cycle:g} bytes a cycle"
@@ -139,7 +146,7 @@ def _scene(spec: Spec, points: Sequence[LayerPoint], title: str) -> dict[str, An
         "across": _ticks(across), "up": [(up.length - at, text) for at, text in _ticks(up)],
         "across_minor": [across.at(value) for value in across.minor],
         "up_minor": [up.length - up.at(value) for value in up.minor],
-        "roofs": _roofs(spec, across, up),
+        "roofs": roofs, "column": _COLUMN * (3 - columns),
         "marks": marks,
         "key": [
             {"x": (index // rows) * _COLUMN, "y": index % rows * _ROW, **line} for index, line in enumerate(key)
@@ -173,11 +180,22 @@ def _roofs(spec: Spec, across: _Axis, up: _Axis) -> list[dict[str, Any]]:
         if name == "loads":
             line = line[:2]
         coordinates = [(across.at(x), up.length - up.at(y)) for x, y in line]
-        found.append({"name": name, "points": coordinates, "text": text, "y": up.length - up.at(ceiling)})
+        # Left of the corner and above the slope no point can lie.
+        left = coordinates[1][0] - 8 if coordinates[1][0] > 8 * len(text) else 0.0
+        found.append(
+            {"name": name, "points": coordinates, "text": text, "x": left or across.length - 6,
+             "y": coordinates[1][1] + (4 if left else -6)}
+        )  # fmt: skip
     return found
 
 
-def _marks(drawn: Sequence[LayerPoint], points: Sequence[LayerPoint], across: _Axis, up: _Axis) -> list[dict[str, Any]]:
+def _marks(
+    drawn: Sequence[LayerPoint],
+    points: Sequence[LayerPoint],
+    across: _Axis,
+    up: _Axis,
+    roofs: Sequence[Mapping[str, Any]],
+) -> list[dict[str, Any]]:
     """Points in pixels, those that nearly coincide under one number list, numbers where they cover nothing."""
     numbers = {point.layer: number for number, point in enumerate(points, 1)}
     groups: list[tuple[float, float, list[LayerPoint]]] = []
@@ -189,9 +207,17 @@ def _marks(drawn: Sequence[LayerPoint], points: Sequence[LayerPoint], across: _A
         else:
             groups.append((x, y, [point]))
     taken = [_Box(x - _RADIUS, y - _RADIUS, x + _RADIUS, y + _RADIUS) for x, y, _ in groups]
+    taken += [
+        _Box(roof["x"] - 7 * len(roof["text"]), roof["y"] - 12, roof["x"], roof["y"] + 3)
+        for roof in roofs
+        if roof["text"]
+    ]
     marks = []
     for x, y, members in groups:
-        text = ", ".join(str(numbers[point.layer]) for point in members)
+        shown = members if len(members) <= _SHOWN else members[: _SHOWN - 1]
+        text = ", ".join(str(numbers[point.layer]) for point in shown)
+        if len(shown) < len(members):
+            text += f" +{len(members) - len(shown)}"
         box = _place(x, y, len(text) * _NUMBER[0], taken, across.length, up.length)
         taken.append(box)
         marks.append({
@@ -228,5 +254,5 @@ def _key_line(number: int, point: LayerPoint) -> dict[str, str]:
         figures = "no MACs" if not point.macs else "no DRAM traffic" if not point.dram_bytes else "no cycles"
     else:
         figures = f"{point.intensity:.3g} MAC/B, {point.rate:.3g} MAC/cycle"
-    name = point.layer if len(point.layer) <= 30 else f"{point.layer[:14]}...{point.layer[-13:]}"
+    name = point.layer if len(point.layer) <= _LONG else f"{point.layer[:52]}...{point.layer[-37:]}"
     return {"number": str(number), "name": name, "figures": figures, "unit": point.unit}

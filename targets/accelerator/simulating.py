@@ -51,7 +51,7 @@ def simulation(spec: Spec, program: Program, graph: IntegerGraph) -> Simulation:
         write_trace(stream, spec, program, timelines, title)
 
     def plot(title: str) -> str:
-        return roofline_svg(spec, [_point(name, cycles[name], counts[name]) for name in counts], title)
+        return roofline_svg(spec, [_point(spec, name, cycles[name], counts[name]) for name in counts], title)
 
     return Simulation(
         totals=_totals(spec, cycles, total_counts(counts), total, table),
@@ -59,6 +59,7 @@ def simulation(spec: Spec, program: Program, graph: IntegerGraph) -> Simulation:
         host_layers={step.layer: step.reason for step in program.steps if isinstance(step, HostStep)},
         models={
             "cycles": "event-driven model of the command stream; split along its critical path",
+            "roofline": "MACs over a layer's cycles, or over its busiest unit's where other work hides it",
             "utilisation": f"multiply-accumulates over cycles x {spec.matrix.rows} x {spec.matrix.columns}",
             "bytes": "counted in the command stream: through DMA, and through the ports of the scratchpads",
             "energy": f"counts x table {table.name} ({table.title}); arithmetic, scratchpads and DRAM alone",
@@ -107,8 +108,16 @@ def _bytes(counts: Counts) -> dict[str, int]:
     return {"dram_read": counts.dram_read, "dram_written": counts.dram_written, **pads}
 
 
-def _point(name: str, cycles: LayerCycles, counts: Counts) -> LayerPoint:
-    unit = "matrix" if counts.matrix_macs else "vector"
-    moved = counts.dram_read + counts.dram_written
-    # From its first instruction to its last: what is hidden behind other layers' work is its time, too.
-    return LayerPoint(name, unit, counts.macs, moved, cycles.last_cycle - cycles.first_cycle)
+def _point(spec: Spec, name: str, cycles: LayerCycles, counts: Counts) -> LayerPoint:
+    """A layer under the roof: over its share of the program's cycles, or, where other work hides a part of it, over
+    what its busiest unit works. So no layer lies above."""
+    busy = dict(cycles.busy)
+    if spec.dma.channels == 1:
+        busy["load"] += busy.pop("store")
+    return LayerPoint(
+        name,
+        "matrix" if counts.matrix_macs else "vector",
+        counts.macs,
+        counts.dram_read + counts.dram_written,
+        max(cycles.cycles, *busy.values()),
+    )

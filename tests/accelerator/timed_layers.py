@@ -10,7 +10,8 @@ import numpy as np
 from gatewright.schedules.accelerator.isa.encoding import Words
 from gatewright.schedules.accelerator.lowering.convolution import ConvJob, lower_convolution, place_slots
 from gatewright.schedules.accelerator.places import dram_place
-from gatewright.schedules.accelerator.search.convolution import Budget, Found, convolution_tilings, search_convolution
+from gatewright.schedules.accelerator.search.convolution import Budget, Found, search_convolution
+from gatewright.schedules.accelerator.search.grid import Grid, convolution_grid
 from gatewright.schedules.accelerator.shapes import ConvShape
 from gatewright.schedules.accelerator.spec import Scratchpad, Scratchpads, Spec
 from gatewright.schedules.accelerator.storage import Storage
@@ -32,9 +33,14 @@ class TimedLayer:
     shape: ConvShape
 
     @property
-    def tilings(self) -> list[Tiling]:
+    def grid(self) -> Grid:
         """Everything the search looks at."""
-        return convolution_tilings(self.spec, self.shape, _SPILLED, self.spec.scratchpads.activation.bytes)
+        return convolution_grid(self.spec, self.shape, _SPILLED, self.spec.scratchpads.activation.bytes)
+
+    @property
+    def tilings(self) -> list[Tiling]:
+        """The same as tilings."""
+        return [self.grid.tiling(index) for index in range(len(self.grid))]
 
     def stream(self, tiling: Tiling) -> Stream:
         """Instructions of one tiling."""

@@ -1,9 +1,11 @@
-"""Real models through the RTL of the weight-stationary arrays: bytes, and cycles against the timing models.
+"""Real models through the accelerator's RTL: bytes, and every instruction's cycles against the event-driven model.
 
-    python -m tests.benchmarks.accelerator_rtl                                  # the MLPerf Tiny models on 8x8
-    python -m tests.benchmarks.accelerator_rtl ic_resnet8_int8 --side 4 8 16
+    python -m tests.benchmarks.accelerator_rtl                                     # ic_resnet8_int8, kws_dscnn_int8
+    python -m tests.benchmarks.accelerator_rtl ic_resnet8_int8 --spec systolic-8x8-ws --layers
 
-Models stand in GATEWRIGHT_MODELS. Exit code: 0, or 5 when a byte differs or an instruction is off the timing contract.
+The command stream that the target builds runs in Verilator; the outputs are compared with the golden reference, hand-out,
+start and end of every instruction with the timing model. Models stand in GATEWRIGHT_MODELS. Exit code: 0, or 5 on any
+difference.
 """
 
 from __future__ import annotations
@@ -12,50 +14,79 @@ import argparse
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
 from pathlib import Path
 
-from gatewright.hls.accelerator.simulation import build_simulation
+import numpy as np
+
+from gatewright.compiler.integer.reference import Reference
+from gatewright.hls.accelerator.simulation import RtlSimulation, build_simulation
+from gatewright.schedules.accelerator.isa.encoding import MNEMONICS
+from gatewright.schedules.accelerator.serialization import Package
+from gatewright.schedules.accelerator.timing.event import Timeline, simulate
 from gatewright.targets.accelerator import AcceleratorTarget
-from gatewright.targets.accelerator.building import load_package
-from tests.accelerator.rtl_networks import compare
-from tests.benchmarks.accelerator_models import MODELS, prepared
+from gatewright.targets.accelerator.machine.network import Network
+from gatewright.targets.accelerator.machine.rtl import RtlExecutor
+from gatewright.targets.accelerator.planning import package_of
+from tests.benchmarks.accelerator_models import prepared
 
-TINY = tuple(name for name, folder in MODELS.items() if folder == "mlperf_tiny")
+
+def compare(package: Package, simulation: RtlSimulation, executor: RtlExecutor, by_layer: bool) -> int:
+    """Print cycles of the model beside those of the RTL; returns how many instructions differ."""
+    different = 0
+    for run, rtl in zip(package.program.runs, executor.runs, strict=True):
+        model: Timeline = simulate(package.spec, run.words)
+        took = model.end - model.start
+        codes = run.words[:, 0] & 0xFF
+        parts = []
+        for code, name in MNEMONICS.items():
+            where = codes == code
+            wrong = int(((rtl.end - rtl.start)[where] != took[where]).sum())
+            different += wrong
+            parts.append(f"{name} {int(where.sum())} ({wrong} differ)")
+        same = (rtl.start == model.start) & (rtl.end == model.end) & (rtl.handed_out == model.handed)
+        wrong = int((~same & (codes != 0)).sum())  # a halt has no unit: its end is the total
+        different += wrong
+        error = 100 * (model.total_cycles / rtl.cycles - 1)
+        print(f"  {len(run.words)} instructions: model {model.total_cycles:,} cycles, RTL {rtl.cycles:,} ({error:+.3f} %);"
+              f" {wrong} instructions handed out, started or ended in another cycle")  # fmt: skip
+        print(f"  durations: {', '.join(parts)}")
+        if by_layer:
+            layers = np.array(run.layers)
+            for layer in dict.fromkeys(run.layers):
+                mine = (layers == layer) & (codes == 4)
+                print(f"    {layer[-50:]:50} matmul {int(took[mine].sum()):>9,} model"
+                      f" {int((rtl.end - rtl.start)[mine].sum()):>9,} RTL; until {int(rtl.end[layers == layer].max()):>9,}")  # fmt: skip
+    return different
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Print the table."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("models", nargs="*", default=list(TINY), metavar="MODEL", help=f"of {', '.join(MODELS)}")
-    parser.add_argument("--side", type=int, nargs="*", default=[8], choices=[4, 8, 16], help="rows of the array")
-    chosen = parser.parse_args(arguments)
-    failed = False
-    print("| model | array | instructions | wrong bytes | wrong durations | off contract | RTL | event model | s |")
-    print("|---|---|---|---|---|---|---|---|---|")
-    for side in chosen.side:
-        with tempfile.TemporaryDirectory() as temporary:
-            folder = Path(temporary)
-            target = AcceleratorTarget.named(f"sim:systolic-{side}x{side}-ws")
-            simulation = None
-            for model in chosen.models:
-                ready, (sample,) = prepared(model, 1, folder)
-                artefact = folder / model
-                artefact.mkdir()
-                target.build(target.plan(ready.model, {}), artefact)
-                package = load_package(artefact)
-                simulation = simulation or build_simulation(package.spec, folder / "rtl")
+def main() -> int:
+    """Run what the command line names."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("models", nargs="*", default=["ic_resnet8_int8", "kws_dscnn_int8"])
+    parser.add_argument("--spec", action="append", default=[])
+    parser.add_argument("--layers", action="store_true")
+    arguments = parser.parse_args()
+    bad = 0
+    with tempfile.TemporaryDirectory() as name:
+        for spec in arguments.spec or ["systolic-8x8-ws"]:
+            target = AcceleratorTarget.named(f"sim:{spec}")
+            start = time.perf_counter()
+            simulation = build_simulation(target.spec, Path(name) / spec)
+            print(f"{spec}: Verilator {time.perf_counter() - start:.0f} s")
+            for model in arguments.models:
+                ready, inputs = prepared(model, 1, Path(name))
+                package = package_of(target.plan(ready.model, {}))
+                network = Network(package.spec, package.program, package.constants, package.graph)
+                executor = RtlExecutor(simulation)
                 start = time.perf_counter()
-                found = compare(package, simulation, sample)
-                took = time.perf_counter() - start
-                failed |= bool(found.wrong_bytes or found.off_contract)
-                print(
-                    f"| {model} | {side}x{side} | {found.instructions} | {found.wrong_bytes} | {found.wrong_durations} "
-                    f"| {found.off_contract} | {found.cycles} | {found.modelled_cycles} "
-                    f"({found.modelled_cycles / found.cycles - 1:+.3%}) | {took:.1f} |",
-                    flush=True,
-                )
-    return 5 if failed else 0
+                got = network.run(inputs[0], executor)
+                seconds = time.perf_counter() - start
+                want = Reference(package.graph).run(inputs[0])
+                mismatching = sum(int((got[key] != array).sum()) for key, array in want.items())
+                size = sum(array.size for array in want.values())
+                print(f"{model}: {mismatching} of {size} bytes differ ({seconds:.1f} s)")
+                bad += mismatching + compare(package, simulation, executor, arguments.layers)
+    return 5 if bad else 0
 
 
 if __name__ == "__main__":

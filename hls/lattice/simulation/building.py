@@ -21,19 +21,19 @@ from typing import Any
 
 from gatewright.compiler.errors import ToolError
 
-__all__ = ["LIBRARY", "TRACING_LIBRARY", "build"]
+__all__ = ["LIBRARY", "TRACING_LIBRARY", "build", "build_library"]
 
 LIBRARY = Path("sim") / "libgatewright_sim.so"
 TRACING_LIBRARY = Path("sim") / "libgatewright_sim_trace.so"
 
 _LOG = Path("sim") / "build.log"
 _TOP = "network"
-_PREFIX = "Vnetwork"
+_HARNESS = Path(__file__).parent / "harness.hpp"
 
 # Registers that reset leaves alone start at random values where a run has a seed: --x-initial unique.
 _VERILATOR = (
     "--cc", "--quiet", "-O3", "--x-assign", "fast", "--x-initial", "unique", "--no-timing",
-    "-Wno-fatal", "-Wno-lint", "-Wno-style", "--top-module", _TOP, "--prefix", _PREFIX,
+    "-Wno-fatal", "-Wno-lint", "-Wno-style",
 )  # fmt: skip
 
 _COMPILER = (
@@ -63,6 +63,45 @@ def build(directory: Path, jobs: int = 1, trace: bool = False, timeout_s: float 
         ToolError: GW5001 without a C++ compiler, GW5020 without Verilator, GW5021 when Verilator refuses the design,
             GW5022 when the compiler fails, GW5023 when a tool takes too long.
     """
+    design = json.loads((directory / "design.json").read_text(encoding="utf-8"))
+    product = directory / (TRACING_LIBRARY if trace else LIBRARY)
+    build_library(
+        directory / "rtl", design["sources"], _TOP, _HARNESS, product,
+        ports=_ports(design), link=("-Wl,--wrap=fopen",), jobs=jobs, trace=trace, timeout_s=timeout_s,
+    )  # fmt: skip
+    return product
+
+
+def build_library(
+    rtl: Path,
+    sources: Sequence[str],
+    top: str,
+    harness: Path,
+    product: Path,
+    *,
+    ports: str = "",
+    link: Sequence[str] = (),
+    jobs: int = 1,
+    trace: bool = False,
+    timeout_s: float = 3600,
+) -> None:
+    """Build a shared library of a Verilated module and the C++ that drives it.
+
+    Args:
+        rtl: folder of the Verilog files.
+        sources: those to read, in it.
+        top: the module; its class is called ``V`` and its name.
+        harness: C++ text, included behind the class and ``ports.h``.
+        product: the library; ``build.log`` lies beside it.
+        ports: contents of ``ports.h``.
+        link: further options of the linker.
+        jobs: compiler processes at a time.
+        trace: with waveforms.
+        timeout_s: seconds one tool may take.
+
+    Raises:
+        ToolError: as :func:`build`.
+    """
     root = _verilator_root()
     compiler = os.environ.get("CXX", "g++")
     if shutil.which(compiler) is None:
@@ -70,23 +109,20 @@ def build(directory: Path, jobs: int = 1, trace: bool = False, timeout_s: float 
             "GW5001", compiler, "the simulation needs a C++ compiler and this one is not on PATH",
             "install g++ (Debian: apt install g++)", "set CXX to the compiler's path",
         )  # fmt: skip
-    design = json.loads((directory / "design.json").read_text(encoding="utf-8"))
-    product = directory / (TRACING_LIBRARY if trace else LIBRARY)
     product.parent.mkdir(exist_ok=True)
-    log = directory / _LOG
+    log = product.parent / _LOG.name
     log.write_bytes(b"")
     with tempfile.TemporaryDirectory(prefix="gatewright-sim-", dir=product.parent) as temporary:
         work = Path(temporary).resolve()
-        tools = _Tools(root, compiler, work, log, timeout_s)
-        tools.verilate(directory / "rtl", design["sources"], trace)
-        (work / "ports.h").write_text(_ports(design), encoding="utf-8")
-        units = _units(work, trace)
+        tools = _Tools(root, compiler, work, log, timeout_s, top, harness.resolve())
+        tools.verilate(rtl, sources, trace)
+        (work / "ports.h").write_text(ports, encoding="utf-8")
+        units = _units(work, trace, top, harness.name)
         with ThreadPoolExecutor(max(1, jobs)) as pool:
             objects = list(pool.map(partial(tools.compile, trace=trace), units))
         (work / product.name).unlink(missing_ok=True)
-        tools.link(objects, work / product.name)
+        tools.link([*link, *objects], work / product.name)
         (work / product.name).replace(product)
-    return product
 
 
 def _verilator_root() -> Path:
@@ -103,30 +139,34 @@ def _verilator_root() -> Path:
 class _Tools:
     """Verilator and the compiler, run in one work folder, with one log."""
 
-    def __init__(self, root: Path, compiler: str, work: Path, log: Path, timeout_s: float) -> None:
+    def __init__(
+        self, root: Path, compiler: str, work: Path, log: Path, timeout_s: float, top: str, harness: Path
+    ) -> None:
         self._root, self._compiler, self._work, self._log, self._timeout_s = root, compiler, work, log, timeout_s
+        self._top, self._harness = top, harness
 
     def verilate(self, rtl: Path, sources: Sequence[str], trace: bool) -> None:
         tracing = ["--trace-vcd"] if trace else []
         program = str(self._root / "bin" / "verilator_bin")
         # Its output names no file above rtl/: the sources lie in the working folder.
-        command = [program, *_VERILATOR, *tracing, "--Mdir", str(self._work), *sources]
+        names = ["--top-module", self._top, "--prefix", f"V{self._top}"]
+        command = [program, *_VERILATOR, *names, *tracing, "--Mdir", str(self._work), *sources]
         self._run("GW5021", "Verilator refuses the design", command, rtl)
 
     def compile(self, unit: tuple[str, str], trace: bool) -> str:
         name, level = unit
-        include = self._root / "include"
+        include, harness = self._root / "include", self._harness.parent
         command = [
             self._compiler, *_COMPILER, level, f"-DVM_TRACE={int(trace)}", f"-DVM_TRACE_VCD={int(trace)}",
-            f"-ffile-prefix-map={include}=verilator", f"-ffile-prefix-map={Path(__file__).parent}=.",
-            f"-frandom-seed={name}", "-I.", f"-I{include}", f"-I{include / 'vltstd'}", f"-I{Path(__file__).parent}",
+            f"-ffile-prefix-map={include}=verilator", f"-ffile-prefix-map={harness}=.",
+            f"-frandom-seed={name}", "-I.", f"-I{include}", f"-I{include / 'vltstd'}", f"-I{harness}",
             "-c", f"{name}.cc", "-o", f"{name}.o",
         ]  # fmt: skip
         self._run("GW5022", "the simulation does not compile", command, self._work)
         return f"{name}.o"
 
     def link(self, objects: Sequence[str], product: Path) -> None:
-        options = ["-shared", "-s", "-pthread", "-Wl,--build-id=none", "-Wl,--wrap=fopen", "-Wl,--no-undefined"]
+        options = ["-shared", "-s", "-pthread", "-Wl,--build-id=none", "-Wl,--no-undefined"]
         command = [self._compiler, *options, *objects, "-o", product.name]
         self._run("GW5022", "the simulation does not link", command, self._work)
 
@@ -153,12 +193,12 @@ class _Tools:
 # -- what is compiled ------------------------------------------------------------------------------------------------
 
 
-def _units(work: Path, trace: bool) -> list[tuple[str, str]]:
+def _units(work: Path, trace: bool, top: str, harness: str) -> list[tuple[str, str]]:
     """Write the translation units; (name, optimization level) of each, the longest work first."""
     runtime = ["verilated.cpp", "verilated_threads.cpp", *(["verilated_vcd_c.cpp"] if trace else [])]
     groups: list[list[str]] = [[]]
     filled = 0
-    for path in sorted(work.glob(f"{_PREFIX}*.cpp")):
+    for path in sorted(work.glob(f"V{top}*.cpp")):
         size = path.stat().st_size
         if groups[-1] and filled + size > _GROUP_CHARACTERS:
             groups.append([])
@@ -169,7 +209,7 @@ def _units(work: Path, trace: bool) -> list[tuple[str, str]]:
     # for 20 to 50 % more compile time. Of Verilator's own library little runs in a cycle.
     units = {"runtime": (runtime, "-O0")}
     units |= {f"design_{number}": (group, "-O1") for number, group in enumerate(groups)}
-    units["harness"] = ([f"{_PREFIX}.h", "ports.h", "harness.hpp"], "-O1")
+    units["harness"] = ([f"V{top}.h", "ports.h", harness], "-O1")
     for name, (included, _) in units.items():
         (work / f"{name}.cc").write_text("".join(f'#include "{file}"\n' for file in included), encoding="utf-8")
     return [(name, level) for name, (_, level) in units.items()]

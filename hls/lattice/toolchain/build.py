@@ -19,7 +19,7 @@ from gatewright.hls.lattice.toolchain.pack import pack
 from gatewright.hls.lattice.toolchain.place import Placement, SeedResult, place_and_route
 from gatewright.hls.lattice.toolchain.synthesis import Synthesis, synthesize
 
-__all__ = ["Bitstream", "build_bitstream", "check_fits"]
+__all__ = ["Bitstream", "build_bitstream", "build_board", "check_fits"]
 
 _RESOURCE_NAMES = {
     "lut": "LUTs",
@@ -44,6 +44,13 @@ class Bitstream:
     def best(self) -> SeedResult:
         """The seed the bitstream was made of."""
         return self.placement.best
+
+
+def _check_supported(site: Site) -> None:
+    if not site.device.bitstream:
+        raise TargetError(
+            "GW4212", site.name, f"no bitstream: {site.device.why_no_bitstream}", "choose an ECP5 or iCE40 device"
+        )
 
 
 def check_fits(cells: ResourceCounts, site: Site) -> None:
@@ -162,11 +169,36 @@ def build_bitstream(
         ToolError: GW5030 when a tool is missing, GW5031 when it is killed, GW5032 when it fails.
         UsageError: GW0405 or GW0406 when the clock or the baud rate cannot be made.
     """
-    if not site.device.bitstream:
-        raise TargetError(
-            "GW4212", site.name, f"no bitstream: {site.device.why_no_bitstream}", "choose an ECP5 or iCE40 device"
-        )
+    _check_supported(site)
     made = write_top(design_dir, site, clock_mhz, baud=baud, self_test=self_test)
+    return build_board(made, design_dir, site, seeds, jobs, progress, timeout_s=timeout_s)
+
+
+def build_board(
+    made: BoardDesign,
+    design_dir: Path,
+    site: Site,
+    seeds: Sequence[int] = (1,),
+    jobs: int = 1,
+    progress: tools.Progress = tools.quiet,
+    *,
+    timeout_s: float = 3600,
+) -> Bitstream:
+    """The same, of a module ``top`` in ``design_dir/rtl`` that was written before, whatever is in it.
+
+    Args:
+        made: its files, constraints and clock.
+        design_dir: folder with ``rtl/``.
+        site: board or device.
+        seeds: seeds of nextpnr, tried until one meets the clock.
+        jobs: seeds at a time.
+        progress: told what goes on.
+        timeout_s: seconds one tool may take.
+
+    Raises:
+        as :func:`build_bitstream`.
+    """
+    _check_supported(site)
     rtl, build = (design_dir / "rtl").resolve(), (design_dir / "build").resolve()
     synthesis = synthesize(rtl, made.sources, "top", site.device, build, timeout_s=timeout_s, progress=progress)
     check_fits(synthesis.cells, site)

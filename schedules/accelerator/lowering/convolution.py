@@ -78,15 +78,17 @@ def place_slots(
     rows, columns = input_tile_pixels(shape, tiling)
     inputs = outputs = None
     used = 0
+    result = tiling.height * tiling.width * tiling.outputs * spec.matrix.columns
     if not resident[0]:
         size = rows * columns * tiling.inputs * spec.matrix.rows
-        inputs = tile_slots(0, size, tiling.input_slots, limit, pads.activation, pads.activation.bank_bytes)
+        # Apart from each other only where that leaves room for the results.
+        room = limit - (0 if resident[1] else result * tiling.output_slots)
+        inputs = tile_slots(0, size, tiling.input_slots, room, pads.activation, pads.activation.bank_bytes)
         if inputs is None:
             return None
         used = inputs.addresses[-1] + size
     if not resident[1]:
-        size = tiling.height * tiling.width * tiling.outputs * spec.matrix.columns
-        outputs = _after(used, size, tiling.output_slots, limit, spec)
+        outputs = _after(used, result, tiling.output_slots, limit, spec)
         if outputs is None:
             return None
     folds = tiling.kernel_height * tiling.kernel_width * tiling.inputs * tiling.outputs

@@ -42,7 +42,8 @@ class Copy:
 
 def lower_copies(stream: Stream, copies: Sequence[Copy], limit: int) -> None:
     """Emit copies in pieces of at most half of ``limit`` bytes of the activation scratchpad, in two places in turn."""
-    half = limit // 2
+    word = stream.spec.dma.granularity_bytes
+    half = limit // 2 // word * word
     turn = 0
     for copy in copies:
         axes, row = copy.granules()
@@ -78,13 +79,13 @@ def _split(
     (count, from_stride, to_stride), *rest = loops
     inner = row * math.prod(axis[0] for axis in rest)
     step = max(1, half // inner)
-    return [
-        (
-            source + at * from_stride, target + at * to_stride,
-            ((min(step, count - at), from_stride, to_stride), *rest), row,
-        )
-        for at in range(0, count, step)
-    ]  # fmt: skip
+    pieces: list[_Piece] = []
+    for at in range(0, count, step):
+        size = min(step, count - at)
+        # An axis of one is none: what is left to split lies further in.
+        outer = ((size, from_stride, to_stride),) if size > 1 else ()
+        pieces.append((source + at * from_stride, target + at * to_stride, (*outer, *rest), row))
+    return pieces
 
 
 def common_axes(

@@ -9,7 +9,8 @@ from itertools import product
 import numpy as np
 
 from gatewright.schedules.accelerator.lowering.window import WindowJob, WindowTiling, place_window_slots
-from gatewright.schedules.accelerator.search.convolution import Budget, halvings
+from gatewright.schedules.accelerator.search.convolution import Budget
+from gatewright.schedules.accelerator.search.grid import halvings
 from gatewright.schedules.accelerator.spec import Spec
 
 __all__ = ["search_window"]

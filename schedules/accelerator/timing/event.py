@@ -65,7 +65,8 @@ def simulate(spec: Spec, words: Words, durations: npt.NDArray[np.int64] | None =
     took = (instruction_cycles(spec, words) if durations is None else durations).tolist()
     opcodes = (words[:, 0] & 0xFF).tolist()
     waits = words[:, 1 : 1 + len(UNITS)].tolist()
-    depth, fetch = spec.control.queue_depth, spec.control.fetch_cycles
+    control = spec.control
+    depth, fetch, issue, refill = control.queue_depth, control.fetch_cycles, control.issue_cycles, control.refill_cycles
     shared = queue_of_units(spec)
     last = [-1] * len(UNITS)
     queues: list[list[int]] = [[] for _ in UNITS]
@@ -75,16 +76,18 @@ def simulate(spec: Spec, words: Words, durations: npt.NDArray[np.int64] | None =
     start: list[int] = []
     end: list[int] = []
     cause: list[int] = []
-    sequencer = 0
+    sequencer = control.first_cycles
     for index, (opcode, wait) in enumerate(zip(opcodes, waits, strict=True)):
         unit = _UNIT_OF_OPCODE.get(opcode, -1)
         sequencer += fetch
-        begin, why = sequencer, ~index
         if unit >= 0:
             queue = queues[shared[unit]]
-            if len(queue) >= depth and start[queue[-depth]] > sequencer:
+            if len(queue) >= depth and start[queue[-depth]] + refill > sequencer:
                 # The queue is full until the instruction `depth` places before leaves it.
-                sequencer = begin = start[queue[-depth]]
+                sequencer = start[queue[-depth]] + refill
+        # A halt is no unit's: it needs no start.
+        begin, why = sequencer + (issue if unit >= 0 else 0), ~index
+        if unit >= 0:
             if last[shared[unit]] >= 0 and end[last[shared[unit]]] >= begin:
                 why = last[shared[unit]]
                 begin = end[why]
@@ -97,7 +100,7 @@ def simulate(spec: Spec, words: Words, durations: npt.NDArray[np.int64] | None =
         units.append(unit)
         handed.append(entered)
         start.append(begin)
-        end.append(begin + took[index])
+        end.append(begin + (took[index] if unit >= 0 else control.halt_cycles))
         cause.append(why)
         if unit >= 0:
             queues[shared[unit]].append(index)

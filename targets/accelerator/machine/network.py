@@ -52,6 +52,7 @@ class Network:
             if isinstance(step, HostStep):
                 self._host(memories, wide, step.layer)
             else:
+                memories = Memories.of(self.spec, memories.dram)  # nothing stays in a scratchpad across host layers
                 executor(self.spec, memories, next(decoded))
         for name, side in self.program.boundary.items():
             if side == "exit":
