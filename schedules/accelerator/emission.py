@@ -11,7 +11,7 @@ from gatewright.schedules.accelerator.isa.fields import SPACES
 from gatewright.schedules.accelerator.jobs import convolution_job, convolution_shape, window_job
 from gatewright.schedules.accelerator.lowering.convolution import lower_convolution, place_slots
 from gatewright.schedules.accelerator.lowering.layers import copies_of, rescaled_operands
-from gatewright.schedules.accelerator.lowering.movement import Copy, lower_copies
+from gatewright.schedules.accelerator.lowering.movement import lower_copies
 from gatewright.schedules.accelerator.lowering.window import (
     WindowJob,
     WindowTiling,
@@ -78,11 +78,15 @@ def emit_program(
     check_regions([*fixed, *regions], size, "DRAM")
     check_regions(list(residency.regions.values()), spec.scratchpads.activation.bytes, "activation scratchpad")
     addresses = {region.request.name: region.address for region in regions}
-    dram = {name: dram_place(analysis.storages[name], at) for name, at in addresses.items() if name in analysis.storages}
+    dram = {
+        name: dram_place(analysis.storages[name], at) for name, at in addresses.items() if name in analysis.storages
+    }
     # Resident tensors have no DRAM: any place there stands for "replaced".
     for name in residency.regions:
         dram[name] = dram_place(analysis.storages[name], 0)
-    emitter = _Emitter(spec, analysis, residency, tilings, constants, tensor_places(analysis, residency, dram), addresses)
+    emitter = _Emitter(
+        spec, analysis, residency, tilings, constants, tensor_places(analysis, residency, dram), addresses
+    )
     steps = emitter.run()
     tensors = {
         name: Located(addresses[root], analysis.storages[name])

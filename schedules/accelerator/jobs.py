@@ -7,7 +7,8 @@ Zero points of activations are folded into biases: ``sum((x - z) * w) + b = sum(
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Protocol
+from typing import NamedTuple, Protocol
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -56,6 +57,18 @@ class ConstantStore(Protocol):
         ...
 
 
+class _Form(NamedTuple):
+    """What instructions say of the weights of a layer (see :class:`StoredWeights`)."""
+
+    passes: int
+    zero: int
+    signed: bool
+
+
+_FORMS: WeakKeyDictionary[Conv2d | Dense, _Form] = WeakKeyDictionary()
+"""A search asks for every candidate; the answer takes a look at every weight."""
+
+
 def _image_weight(layer: Conv2d | Dense, source: tuple[int, ...]) -> IntArray:
     """Weights as (O, I / groups, KH, KW); behind a flattened image a matrix product is a window of its size."""
     if isinstance(layer, Conv2d):
@@ -67,6 +80,13 @@ def _image_weight(layer: Conv2d | Dense, source: tuple[int, ...]) -> IntArray:
 
 def _stored(layer: Conv2d | Dense, source: tuple[int, ...]) -> StoredWeights:
     return stored_weights(_image_weight(layer, source), layer.weight_zero_point, layer.weight_signed)
+
+
+def _form(layer: Conv2d | Dense) -> _Form:
+    if layer not in _FORMS:
+        weights = stored_weights(layer.weight, layer.weight_zero_point, layer.weight_signed)
+        _FORMS[layer] = _Form(weights.passes, weights.zero, weights.signed)
+    return _FORMS[layer]
 
 
 def _read_shape(analysis: Analysis, op: Operation, index: int = 0) -> tuple[int, ...]:
@@ -88,7 +108,7 @@ def convolution_shape(spec: Spec, analysis: Analysis, op: Operation) -> ConvShap
     source, target = _read_shape(analysis, op), analysis.storages[op.name]
     samples, height, width, channels = _pixels(source)
     pitch = -(-channels // spec.alignment_bytes) * spec.alignment_bytes
-    passes = _stored(layer, source).passes
+    passes = _form(layer).passes
     if isinstance(layer, Conv2d):
         return ConvShape(
             samples, height, width, channels, pitch, layer.output.shape[2], layer.output.shape[3],
@@ -124,7 +144,7 @@ def convolution_job(
     layer = op.layer
     assert isinstance(layer, Conv2d | Dense)
     kind = analysis.graph[layer.inputs[0]].output
-    weights = _stored(layer, _read_shape(analysis, op))
+    weights = _form(layer)
     return ConvJob(
         op.name, shape, places[op.reads[0]], places[op.name], store.address(op.name, "weights"),
         store.address(op.name, "parameters"), kind.zero_point & 0xFF, kind.signed, weights.signed, weights.zero,
@@ -182,7 +202,7 @@ def window_job(
     fields = {"a_signed": int(kind.signed), "output_zero": layer.output.zero_point}
     match layer:
         case Conv2d():
-            weights = stored_weights(layer.weight, layer.weight_zero_point, layer.weight_signed)
+            weights = _form(layer)
             fields |= {"weight_signed": int(weights.signed), "weight_zero": weights.zero, **_clamp(layer.clamp)}
             return WindowJob(
                 op.name, "depthwise", source, target, fields, None, layer.weight.shape[2:], layer.strides,

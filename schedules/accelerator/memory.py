@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from gatewright.compiler.errors import TargetError
 
-__all__ = ["Request", "Region", "allocate", "check_regions"]
+__all__ = ["Region", "Request", "allocate", "check_regions"]
 
 
 @dataclass(frozen=True)

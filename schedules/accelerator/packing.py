@@ -40,7 +40,9 @@ def stored_weights(weight: IntArray, zero_point: IntArray, signed: bool) -> Stor
     """The cheapest form: centred signed bytes; else as stored with one zero point for all; else several passes.
 
     Args:
-        weight: (O, ...) of up to 8 bits. zero_point: (O,). signed: of the weights.
+        weight: (O, ...) of up to 8 bits.
+        zero_point: (O,).
+        signed: of the weights.
     """
     centred = weight.astype(np.int64) - zero_point.astype(np.int64).reshape(-1, *(1,) * (weight.ndim - 1))
     if not centred.size or (centred.min() >= -128 and centred.max() <= 127):
@@ -65,7 +67,8 @@ def pack_weights(shape: ConvShape, tiling: Tiling, weights: StoredWeights) -> By
     """Folds in the order of output tiles, then depth tiles.
 
     Args:
-        shape, tiling: of the convolution.
+        shape: of the convolution.
+        tiling: of it.
         weights: (O, I / groups, KH, KW).
     """
     rows, columns = shape.rows, shape.columns
@@ -102,7 +105,10 @@ def pack_parameters(bias: IntArray, multiplier: IntArray, shift: IntArray, colum
     """Records of C channels: biases and multipliers of 4 bytes, shifts of 1 byte; absent channels are 0.
 
     Args:
-        bias, multiplier, shift: (O,) each; biases are kept modulo 2**32.
+        bias: (O,), kept modulo 2**32.
+        multiplier: (O,).
+        shift: (O,).
+        columns: C.
     """
     blocks = -(-len(bias) // columns)
     table = np.zeros((3, blocks * columns), np.int64)

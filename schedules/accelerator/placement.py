@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from weakref import WeakKeyDictionary
+
 import numpy as np
 
 from gatewright.compiler.integer.graph import IntegerGraph
@@ -29,6 +31,8 @@ from gatewright.schedules.accelerator.spec import Spec
 
 __all__ = ["host_reasons", "is_depthwise"]
 
+_PROVEN: WeakKeyDictionary[IntegerGraph, dict[str, int]] = WeakKeyDictionary()
+"""Bits of accumulators: a proof goes over every weight, and a graph is looked at for every candidate and stage."""
 _MOVED = (Reshape, Transpose, Pad, Slice, Resize, Concat)
 
 
@@ -39,7 +43,9 @@ def is_depthwise(layer: Conv2d) -> bool:
 
 def host_reasons(spec: Spec, graph: IntegerGraph) -> dict[str, str]:
     """Layer -> why the accelerator cannot run it; layers it runs are absent."""
-    accumulators = {name: proof.accumulator.bits for name, proof in prove(graph).items()}
+    if graph not in _PROVEN:
+        _PROVEN[graph] = {name: proof.accumulator.bits for name, proof in prove(graph).items()}
+    accumulators = _PROVEN[graph]
     found: dict[str, str] = {}
     for layer in graph:
         if isinstance(layer, Input):

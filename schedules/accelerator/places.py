@@ -30,9 +30,7 @@ class Place:
 
     def pixel(self, sample: int, row: int, column: int) -> int:
         """Address of a pixel; those of the border have rows or columns outside the image."""
-        return (
-            self.address + sample * self.sample_stride + row * self.row_stride + column * self.storage.pitch_bytes
-        )
+        return self.address + sample * self.sample_stride + row * self.row_stride + column * self.storage.pitch_bytes
 
 
 def dram_place(storage: Storage, address: int) -> Place:
@@ -51,7 +49,12 @@ def tile_slots(first: int, size: int, count: int, limit: int, pad: Scratchpad, b
     """``count`` places of ``size`` from ``first``, each in banks of its own if they fit below ``limit`` so.
 
     Args:
-        first, size, limit, bank: in units of the scratchpad's addresses.
+        first: where they may begin, like all that follows in units of the scratchpad's addresses.
+        size: of one.
+        count: how many.
+        limit: where they must end.
+        pad: the scratchpad.
+        bank: size of a bank.
 
     Returns:
         None when they do not fit at all.

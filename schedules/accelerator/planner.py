@@ -86,9 +86,7 @@ class _Searcher:
             return self._convolution(analysis, op, places, limit)
         return self._window(analysis, op, places, limit)
 
-    def _convolution(
-        self, analysis: Analysis, op: Operation, places: Mapping[str, Place], limit: int
-    ) -> Tiling | None:
+    def _convolution(self, analysis: Analysis, op: Operation, places: Mapping[str, Place], limit: int) -> Tiling | None:
         shape = convolution_shape(self.spec, analysis, op)
         job = convolution_job(self.spec, analysis, op, shape, places, _NoConstants())
         resident = job.source.resident, job.target.resident
@@ -158,9 +156,7 @@ def plan_network(spec: Spec, graph: IntegerGraph, budget: Budget | None = None) 
     return best
 
 
-def _tilings(
-    analysis: Analysis, residency: Residency, searcher: _Searcher
-) -> dict[str, Tiling | WindowTiling] | str:
+def _tilings(analysis: Analysis, residency: Residency, searcher: _Searcher) -> dict[str, Tiling | WindowTiling] | str:
     """Tiling of every operation, or the name of one that fits in none."""
     found: dict[str, Tiling | WindowTiling] = {}
     for step, op in enumerate(analysis.operations):
@@ -181,5 +177,3 @@ def program_of(spec: Spec, analysis: Analysis, schedule: Schedule) -> Program:
     """The program a schedule says."""
     residency = choose_residents(spec, analysis, schedule.share)
     return emit_program(spec, analysis, residency, schedule.tilings)
-
-

@@ -49,7 +49,8 @@ class Program:
         dram_bytes: of the whole memory. constants: (layer, role) -> (address, bytes).
         tensors: those that the host reads or writes, by name; absent where the host alone has them.
         stored: tensor -> tensor it is another shape of (itself, mostly).
-        boundary: reshapes and transposes that the host does as it writes inputs (``entry``) and reads outputs (``exit``).
+        boundary: reshapes and transposes that the host does as it writes inputs (``entry``) or reads outputs
+            (``exit``).
         dram, scratchpad: regions with lifetimes: DRAM tensors and constants, and resident tensors.
     """
 

@@ -15,7 +15,7 @@ from gatewright.schedules.accelerator.isa.encoding import Words, column
 from gatewright.schedules.accelerator.isa.fields import FIELDS, OPCODES, SPACES, VECTOR_OPS
 from gatewright.schedules.accelerator.spec import Spec
 
-__all__ = ["ABSENT", "MOST", "Ranges", "conflicts", "program_ranges"]
+__all__ = ["ABSENT", "MOST", "Ranges", "conflicts", "program_accesses", "program_ranges"]
 
 Column = npt.NDArray[np.int64]
 MOST = 5
@@ -144,3 +144,10 @@ def _vector(spec: Spec, of: Mapping[str, Column]) -> list[_Access]:
             taps + of["blocks"] * window * columns, False,
         ),
     ]  # fmt: skip
+
+
+def program_accesses(spec: Spec, words: Words) -> list[list[tuple[int, int, int, bool]]]:
+    """(space, low, high, write) of every access of every instruction."""
+    ranges = program_ranges(spec, words)
+    parts = (ranges.space.tolist(), ranges.low.tolist(), ranges.high.tolist(), ranges.write.tolist())
+    return [[access for access in zip(*one, strict=True) if access[0] != ABSENT] for one in zip(*parts, strict=True)]

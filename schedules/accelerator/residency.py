@@ -1,7 +1,7 @@
 """Tensors that stay in the activation scratchpad from the layer that makes them to the last that reads them.
 
-That fuses layers: nothing goes through DRAM between them. A resident image has a border as wide as its readers' padding,
-filled once with what stands there. Resident tensors lie at the upper end; tiles of the other tensors take what is left.
+That fuses layers: nothing goes through DRAM between them. A resident image has a border as wide as its readers'
+padding, filled once with what stands there. Resident tensors lie at the upper end, tiles of the others below.
 """
 
 from __future__ import annotations

@@ -72,6 +72,7 @@ def read_package(files: Mapping[str, bytes], place: str) -> Package:
     """The inverse of :func:`write_package`.
 
     Args:
+        files: name -> content.
         place: for errors, e.g. the folder.
 
     Raises:
@@ -157,6 +158,4 @@ def _program(data: Mapping[str, Any], binary: bytes, place: str) -> Program:
 
 
 def _regions(rows: list[dict[str, Any]]) -> tuple[Region, ...]:
-    return tuple(
-        Region(Request(row["name"], row["size"], row["first"], row["last"]), row["address"]) for row in rows
-    )
+    return tuple(Region(Request(row["name"], row["size"], row["first"], row["last"]), row["address"]) for row in rows)

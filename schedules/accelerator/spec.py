@@ -239,7 +239,9 @@ class Spec(_Schema):
         if self.dma.burst_bytes % self.dma.granularity_bytes:
             raise ValueError("dma.burst_bytes is no multiple of dma.granularity_bytes")
         if min(rows, columns) % self.dma.granularity_bytes:
-            raise ValueError("dma.granularity_bytes does not divide a block of channels (rows and columns of the array)")
+            raise ValueError(
+                "dma.granularity_bytes does not divide a block of channels (rows and columns of the array)"
+            )
         return self
 
 
@@ -247,7 +249,8 @@ def parse_spec(text: str, place: str) -> Spec:
     """A spec from TOML.
 
     Args:
-        text: the file's text. place: its name, for errors.
+        text: the file's text.
+        place: its name, for errors.
 
     Raises:
         UsageError: GW4301 on text that is no TOML, an unknown or missing key, or an impossible accelerator.

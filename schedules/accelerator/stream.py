@@ -5,23 +5,28 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import numpy as np
+
 from gatewright.schedules.accelerator.dependence import Dependences
-from gatewright.schedules.accelerator.footprints import footprint
 from gatewright.schedules.accelerator.isa.encoding import Instruction, Words, encode
 from gatewright.schedules.accelerator.isa.fields import UNIT_OF, UNITS
+from gatewright.schedules.accelerator.ranges import program_accesses
 from gatewright.schedules.accelerator.spec import Spec
 
 __all__ = ["Stream"]
 
+_FIRST_WAIT = 1
+"""Word of the first wait; the others follow in the order of the units."""
+
 
 class Stream:
-    """Instructions in program order.
+    """Instructions in program order; waits are found for all of them at once, when the words are asked for.
 
     Args:
         spec: the accelerator.
 
     Attributes:
-        instructions: so far.
+        instructions: so far, without waits.
         layers: name of the layer of each.
     """
 
@@ -30,7 +35,6 @@ class Stream:
         self.instructions: list[Instruction] = []
         self.layers: list[str] = []
         self._layer = ""
-        self._dependences = Dependences(spec)
 
     @contextmanager
     def layer(self, name: str) -> Iterator[None]:
@@ -41,24 +45,24 @@ class Stream:
 
     def emit(self, mnemonic: str, **fields: int) -> None:
         """Append one instruction; fields left out are 0."""
-        instruction = Instruction(mnemonic, **fields)
-        unit = UNITS.index(UNIT_OF[mnemonic])
-        waits = self._dependences.waits(unit, footprint(self.spec, instruction))
-        for other, count in zip(UNITS, waits, strict=True):
-            if count:
-                instruction[f"wait_{other}"] = count
-        self._append(instruction)
+        self.instructions.append(Instruction(mnemonic, **fields))
+        self.layers.append(self._layer)
 
     def halt(self) -> None:
         """End the program when every unit is done."""
-        counts = zip(UNITS, self._dependences.all_issued(), strict=True)
-        self._append(Instruction("halt", **{f"wait_{unit}": count for unit, count in counts if count}))
+        self.emit("halt")
 
     def words(self) -> Words:
         """The binary program."""
-        return encode(self.instructions)
-
-    def _append(self, instruction: Instruction) -> None:
-        self.instructions.append(instruction)
-        self.layers.append(self._layer)
-
+        words = encode(self.instructions)
+        tracked = Dependences(self.spec)
+        waits = np.zeros((len(words), len(UNITS)), np.int64)
+        accesses = program_accesses(self.spec, words)
+        units = {mnemonic: UNITS.index(unit) for mnemonic, unit in UNIT_OF.items()}
+        for index, instruction in enumerate(self.instructions):
+            if instruction.mnemonic == "halt":
+                waits[index] = tracked.all_issued()
+            else:
+                waits[index] = tracked.waits(units[instruction.mnemonic], accesses[index])
+        words[:, _FIRST_WAIT : _FIRST_WAIT + len(UNITS)] = waits
+        return words

@@ -37,8 +37,11 @@ def transfer(
     """A strided copy of any depth between DRAM and a scratchpad.
 
     Args:
+        stream: takes the instructions.
         mnemonic: ``load`` or ``store``.
-        dram, local: first addresses.
+        space: name of the scratchpad.
+        dram: first address in DRAM.
+        local: first address in the scratchpad.
         loops: (count, DRAM stride, local stride) outermost first; contiguous ones are merged into the row.
         row: contiguous bytes.
     """

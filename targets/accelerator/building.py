@@ -1,4 +1,5 @@
-"""Building: the files of :mod:`gatewright.schedules.accelerator.serialization`, ``program.asm`` to read, ``plan.json``."""
+"""Building: the files of :mod:`gatewright.schedules.accelerator.serialization`, ``program.asm`` to read, ``plan.json``,
+and what :mod:`gatewright.targets.accelerator.hardware` makes."""
 
 from __future__ import annotations
 
@@ -12,6 +13,7 @@ import numpy.typing as npt
 from gatewright.schedules.accelerator.isa.text import disassemble
 from gatewright.schedules.accelerator.serialization import FILES, Package, read_package, write_package
 from gatewright.schedules.accelerator.timing.event import simulate
+from gatewright.targets.accelerator.hardware import build_hardware
 from gatewright.targets.accelerator.machine.network import Network
 from gatewright.targets.accelerator.planning import package_of
 from gatewright.targets.base import BuildPlan, IntegerLibrary, ModelledTiming
@@ -35,6 +37,7 @@ def build(plan: BuildPlan, directory: Path) -> None:
             listing.append(line + "\n")
     (directory / "program.asm").write_text("".join(listing), encoding="utf-8")
     (directory / "plan.json").write_text(json.dumps(plan.to_json(), indent=1) + "\n", encoding="utf-8")
+    build_hardware(package, plan.options, plan.digest(), directory)
 
 
 def load_package(directory: Path) -> Package:

@@ -83,6 +83,13 @@ class AcceleratorTarget(Target):
         build(plan, directory)
 
     @classmethod
+    def measured(cls, directory: Path) -> Mapping[str, float]:
+        """What RTL simulation, place and route and synthesis measured in a build, by the name of the total."""
+        from gatewright.targets.accelerator.hardware import read_measured
+
+        return read_measured(directory)
+
+    @classmethod
     def load(cls, directory: Path) -> IntegerLibrary:
         """The functional executor on a built command stream."""
         from gatewright.targets.accelerator.building import load

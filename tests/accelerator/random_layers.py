@@ -79,7 +79,11 @@ def random_convolution(rng: np.random.Generator) -> list[Layer]:
 
 
 def _dense(rng: np.random.Generator) -> list[Layer]:
-    rows, depth, outputs = (int(rng.choice([1, 2, 5, 33])), int(rng.choice([1, 7, 40, 130])), int(rng.choice([1, 9, 70])))
+    rows, depth, outputs = (
+        int(rng.choice([1, 2, 5, 33])),
+        int(rng.choice([1, 7, 40, 130])),
+        int(rng.choice([1, 9, 70])),
+    )
     target = _kind(rng, (rows, outputs))
     layer = Dense(
         "y", ("x",), target, **_weights(rng, (outputs, depth)), **_affine(rng, outputs, depth),

@@ -48,7 +48,10 @@ def test_memory_is_used_again() -> None:
         ([Region(Request("a", 10, 0, 2), 0), Region(Request("b", 10, 2, 3), 9)], 100),
         ([Region(Request("a", 10, 0, 2), 95)], 100),
         ([Region(Request("a", 10, 0, 2), -1)], 100),
-        ([Region(Request("a", 50, 0, 9), 0), Region(Request("b", 1, 0, 0), 60), Region(Request("c", 1, 5, 5), 49)], 100),
+        (
+            [Region(Request("a", 50, 0, 9), 0), Region(Request("b", 1, 0, 0), 60), Region(Request("c", 1, 5, 5), 49)],
+            100,
+        ),
     ],
 )
 def test_wrong_plans_are_seen(regions: list[Region], size: int) -> None:

@@ -121,7 +121,11 @@ def test_damaged_artefacts(name: str, tmp_path: Path) -> None:
 def test_user_specs(tmp_path: Path) -> None:
     from gatewright.targets.accelerator.database import shipped_text
 
-    text = shipped_text("vta-pynq").replace('name = "vta-pynq"', 'name = "mine"').replace("bytes = 32768", "bytes = 2048", 1)
+    text = (
+        shipped_text("vta-pynq")
+        .replace('name = "vta-pynq"', 'name = "mine"')
+        .replace("bytes = 32768", "bytes = 2048", 1)
+    )
     (tmp_path / "mine.toml").write_text(text)
     graph = random_layer(4)
     folder = built(graph, tmp_path / "a", f"sim:{tmp_path / 'mine.toml'}")
@@ -129,5 +133,3 @@ def test_user_specs(tmp_path: Path) -> None:
     inputs = random_inputs(graph, 1)
     assert np.array_equal(AcceleratorTarget.load(folder).run(inputs)["y"], Reference(graph).run(inputs)["y"])
     assert json.loads((folder / "program.json").read_text())["spec"]["name"] == "mine"
-
-

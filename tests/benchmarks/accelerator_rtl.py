@@ -3,9 +3,9 @@
     python -m tests.benchmarks.accelerator_rtl                                     # ic_resnet8_int8, kws_dscnn_int8
     python -m tests.benchmarks.accelerator_rtl ic_resnet8_int8 --spec systolic-8x8-ws --layers
 
-The command stream that the target builds runs in Verilator; the outputs are compared with the golden reference, hand-out,
-start and end of every instruction with the timing model. Models stand in GATEWRIGHT_MODELS. Exit code: 0, or 5 on any
-difference.
+The command stream that the target builds runs in Verilator; the outputs are compared with the golden reference,
+hand-out, start and end of every instruction with the timing model. Models stand in GATEWRIGHT_MODELS. Exit code: 0,
+or 5 on any difference.
 """
 
 from __future__ import annotations
@@ -47,15 +47,20 @@ def compare(package: Package, simulation: RtlSimulation, executor: RtlExecutor, 
         wrong = int((~same & (codes != 0)).sum())  # a halt has no unit: its end is the total
         different += wrong
         error = 100 * (model.total_cycles / rtl.cycles - 1)
-        print(f"  {len(run.words)} instructions: model {model.total_cycles:,} cycles, RTL {rtl.cycles:,} ({error:+.3f} %);"
-              f" {wrong} instructions handed out, started or ended in another cycle")  # fmt: skip
+        print(
+            f"  {len(run.words)} instructions: {model.total_cycles:,} cycles, RTL {rtl.cycles:,} ({error:+.3f} %);"
+            f" {wrong} instructions handed out, started or ended in another cycle"
+        )
         print(f"  durations: {', '.join(parts)}")
         if by_layer:
             layers = np.array(run.layers)
             for layer in dict.fromkeys(run.layers):
                 mine = (layers == layer) & (codes == 4)
-                print(f"    {layer[-50:]:50} matmul {int(took[mine].sum()):>9,} model"
-                      f" {int((rtl.end - rtl.start)[mine].sum()):>9,} RTL; until {int(rtl.end[layers == layer].max()):>9,}")  # fmt: skip
+                seen = int((rtl.end - rtl.start)[mine].sum())
+                until = int(rtl.end[layers == layer].max())
+                print(
+                    f"    {layer[-50:]:50} matmul {int(took[mine].sum()):>9,} model {seen:>9,} RTL; until {until:>9,}"
+                )
     return different
 
 

@@ -35,8 +35,8 @@ Tensors = dict[str, npt.NDArray[np.integer[Any]]]
 _UNITS = building._units
 
 
-def _unoptimized(work: Path, trace: bool) -> list[tuple[str, str]]:
-    return [(name, "-O0") for name, _ in _UNITS(work, trace)]
+def _unoptimized(work: Path, trace: bool, top: str, harness: str) -> list[tuple[str, str]]:
+    return [(name, "-O0") for name, _ in _UNITS(work, trace, top, harness)]
 
 
 @dataclass(frozen=True, eq=False)

@@ -19,9 +19,9 @@ Written by `python -m gatewright.schedules.accelerator.isa.documentation schedul
 executor (`targets/accelerator/machine`), the timing model (`schedules/accelerator/timing`) and the Verilog decoder
 (`hls/accelerator`) read the same table and the same bytes.
 
-A program is a row of instructions of {WORDS} words of 32 bits, little endian, {4 * WORDS} bytes each. Instructions are macros: one
-moves a strided block, multiplies a whole tile, or rescales one. They go into four queues, one a unit, and each unit
-works its queue in order.
+A program is a row of instructions of {WORDS} words of 32 bits, little endian, {4 * WORDS} bytes each. Instructions are
+macros: one moves a strided block, multiplies a whole tile, or rescales one. They go into four queues, one a unit, and
+each unit works its queue in order.
 
 **Waits.** Units run ahead of each other as far as data allow. Words 1 to 4 say how many instructions the load, store,
 matrix and vector unit must have completed since the program began before this one may start; 0 waits for nothing. A
@@ -35,23 +35,23 @@ accumulators (rows of C numbers of 32 bits). Addresses are bytes, for accumulato
 
 **Arithmetic.** Operands are bytes, signed or not; `weight_zero` is subtracted from weights as they are loaded, so
 products have 9-bit operands. Sums are kept modulo 2^32, which is exact where the true sum fits 32 bits; the compiler
-places no layer whose sum may not. There is one rounding: `q = clamp(((t * M + k) >> n) + z)` with `>>` arithmetic and the
-product in 64 bits; by channel `t = acc + bias` and `k = 2^(n-1)` (0 when n = 0).
+places no layer whose sum may not. There is one rounding: `q = clamp(((t * M + k) >> n) + z)` with `>>` arithmetic and
+the product in 64 bits; by channel `t = acc + bias` and `k = 2^(n-1)` (0 when n = 0).
 
 | instruction | opcode | unit | what it does |
 |---|---|---|---|
 | `load` | {OPCODES["load"]} | load | `pad[plane, row, byte] = dram[plane, row, byte]`, strided on both sides |
 | `store` | {OPCODES["store"]} | store | the other way round |
 | `fill` | {OPCODES["fill"]} | load | `pad[plane, row, byte] = value`: what stands outside an image |
-| `matmul` | {OPCODES["matmul"]} | matrix | every window of a tile of pixels times every fold of a tile of weights, into accumulators |
-| `vector` | {OPCODES["vector"]} | vector | one of {", ".join(f"`{name}`" for name in VECTOR_OPS)}; results are activations |
+| `matmul` | {OPCODES["matmul"]} | matrix | every window of a tile of pixels times every fold of weights |
+| `vector` | {OPCODES["vector"]} | vector | {", ".join(f"`{n}`" for n in VECTOR_OPS)}; results are activations |
 | `halt` | {OPCODES["halt"]} | | ends the program when its waits are met |
 
 Scratchpad numbers (`space`): {", ".join(f"{number} {name}" for name, number in SPACES.items())}.
 Operations of `vector`: {", ".join(f"{number} {name}" for name, number in VECTOR_OPS.items())}.
 
 A `matmul` computes, for output block nb, pixel p = (y, x) and lane c,
-`acc[accumulator_address + nb*height*width + p][c] (+)= sum x[p, u, v, kb*R + r] * (w[nb, u, v, kb][r][c] - weight_zero)` over
+`acc[accumulator_address + nb*height*width + p][c] (+)= sum x[p, u, v, kb*R + r] * (w[nb, u, v, kb][r][c] - zero)` over
 the window (u, v), the input blocks kb and the rows r of the array. The window's pixel lies at
 `activation_address + y*row_stride + x*pixel_stride + u*kernel_row_stride + v*kernel_pixel_stride`.
 """

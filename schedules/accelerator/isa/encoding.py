@@ -57,20 +57,29 @@ def encode(instructions: Iterable[Instruction]) -> Words:
     """
     rows = list(instructions)
     words = np.zeros((len(rows), WORDS), np.uint32)
-    for row, instruction in zip(words, rows, strict=True):
-        layout = FIELDS[instruction.mnemonic]
-        packed = [0] * WORDS
-        for name, value in instruction.items():
-            field = layout[name]
+    places: dict[str, list[int]] = {}
+    for index, instruction in enumerate(rows):
+        places.setdefault(instruction.mnemonic, []).append(index)
+    for mnemonic, where in places.items():
+        # A field of all instructions of a kind at once.
+        same = [rows[index] for index in where]
+        packed = np.zeros((len(same), WORDS), np.int64)
+        for name, field in FIELDS[mnemonic].items():
+            values = [instruction.get(name, 0) for instruction in same]
             low, high = field.range
-            if not low <= value <= high:
-                raise TargetError("GW4303", instruction.mnemonic, f"{name} = {value} lies outside [{low}, {high}]",
-                                  "the tensor is too large for the instruction set; split the model's layer")  # fmt: skip
-            bits = int(value) & ((1 << field.width) - 1)
-            packed[field.word] |= (bits << field.low) & 0xFFFFFFFF
+            if min(values) < low or max(values) > high:
+                wrong = next(value for value in values if not low <= value <= high)
+                raise TargetError(
+                    "GW4303", mnemonic, f"{name} = {wrong} lies outside [{low}, {high}]",
+                    "the tensor is too large for the instruction set; split the model's layer",
+                )  # fmt: skip
+            bits = np.array(values, np.int64)
             if field.width == 64:
-                packed[field.word + 1] |= bits >> 32
-        row[:] = packed
+                packed[:, field.word] = bits & 0xFFFFFFFF
+                packed[:, field.word + 1] = (bits >> 32) & 0xFFFFFFFF
+            else:
+                packed[:, field.word] |= (bits & ((1 << field.width) - 1)) << field.low
+        words[where] = packed.astype(np.uint32)
     return words
 
 

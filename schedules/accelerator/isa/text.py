@@ -1,8 +1,8 @@
 """Assembler and disassembler: one instruction a line, ``mnemonic field=value ...``; fields that are 0 are left out.
 
-    load space=activation dram_address=4096 row_bytes=64 rows=8 planes=1 dram_row_stride=64 local_row_stride=64
-    matmul wait_load=1 height=8 width=8 kernel_height=3 kernel_width=3 input_blocks=1 output_blocks=2 ...
-    halt wait_store=1    # everything after '#' is a comment
+load space=activation dram_address=4096 row_bytes=64 rows=8 planes=1 dram_row_stride=64 local_row_stride=64
+matmul wait_load=1 height=8 width=8 kernel_height=3 kernel_width=3 input_blocks=1 output_blocks=2 ...
+halt wait_store=1    # everything after '#' is a comment
 """
 
 from __future__ import annotations

@@ -11,8 +11,15 @@ from gatewright.schedules.accelerator.shapes import ConvShape
 from gatewright.schedules.accelerator.slots import Slots
 from gatewright.schedules.accelerator.spec import Spec
 from gatewright.schedules.accelerator.stream import Stream
-from gatewright.schedules.accelerator.tile import DepthTile, OutputTile, PixelTile, Tiling
-from gatewright.schedules.accelerator.tile import depth_tiles, output_tiles, pixel_tiles
+from gatewright.schedules.accelerator.tile import (
+    DepthTile,
+    OutputTile,
+    PixelTile,
+    Tiling,
+    depth_tiles,
+    output_tiles,
+    pixel_tiles,
+)
 from gatewright.schedules.accelerator.transfers import Rectangle, fill_outside, load_block, load_pixels, store_pixels
 
 __all__ = ["ConvJob", "ConvSlots", "input_tile_pixels", "lower_convolution", "place_slots"]
@@ -70,6 +77,9 @@ def place_slots(
     """Places for the tiles of ``tiling``, or None where they do not fit.
 
     Args:
+        spec: the accelerator.
+        shape: of the work.
+        tiling: of it.
         resident: whether the input and the output tensor are resident.
         limit: first byte of the activation scratchpad that is taken.
         weights_first: where the weights begin: another layer's may still be in use below.
@@ -186,9 +196,7 @@ class _Lowering:
         address, there = self.slots.weights.place((number, inner))
         if not there:
             size = self._weight_bytes(self.outputs[number], self.depths[number][inner])
-            load_block(
-                self.stream, "weight", self.job.weights_address + self.offsets[number][inner], address, size
-            )
+            load_block(self.stream, "weight", self.job.weights_address + self.offsets[number][inner], address, size)
         return address
 
     def _activations(self, pixels: PixelTile, depth: DepthTile) -> tuple[int, int, int]:

@@ -38,6 +38,8 @@ def copies_of(
     """Copies of a layer.
 
     Args:
+        analysis: of the network.
+        op: the layer.
         sources: (DRAM address, storage) of the operands; those that had to be rescaled are so already.
         target: the same of the result.
     """
@@ -50,7 +52,9 @@ def copies_of(
             return [Copy(first, to, axes)]
         case Transpose():
             strides = [storage.strides[axis] for axis in layer.permutation]
-            return [Copy(first, to, _whole(storage, result, list(zip(result.shape, strides, result.strides, strict=True))))]
+            return [
+                Copy(first, to, _whole(storage, result, list(zip(result.shape, strides, result.strides, strict=True))))
+            ]
         case Slice():
             offset = sum(b * s for b, s in zip(layer.begin, storage.strides, strict=True))
             strides = [k * s for k, s in zip(layer.step, storage.strides, strict=True)]
@@ -110,5 +114,3 @@ def _runs(indices: IntArray) -> Iterator[tuple[int, int, int, int]]:
                 length += 1
         yield position, length, values[position], step
         position += length
-
-

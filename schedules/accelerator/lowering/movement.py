@@ -59,7 +59,8 @@ def lower_copies(stream: Stream, copies: Sequence[Copy], limit: int) -> None:
             local = turn * half
             turn = 1 - turn
             # The tile is dense, in the order of the axes.
-            steps, step = [], size
+            steps: list[int] = []
+            step = size
             for count, _, _ in reversed(loops):
                 steps.insert(0, step)
                 step *= count
@@ -71,9 +72,7 @@ def lower_copies(stream: Stream, copies: Sequence[Copy], limit: int) -> None:
 _Piece = tuple[int, int, tuple[tuple[int, int, int], ...], int]
 
 
-def _split(
-    source: int, target: int, loops: tuple[tuple[int, int, int], ...], row: int, half: int
-) -> list[_Piece]:
+def _split(source: int, target: int, loops: tuple[tuple[int, int, int], ...], row: int, half: int) -> list[_Piece]:
     if not loops:
         return [(source + at, target + at, (), min(half, row - at)) for at in range(0, row, half)]
     (count, from_stride, to_stride), *rest = loops
@@ -94,7 +93,10 @@ def common_axes(
     """Axes over which two row-major views of the same elements are both strided.
 
     Args:
-        source, target: shapes with the same number of elements. source_strides, target_strides: bytes by axis.
+        source: shape of one view.
+        source_strides: bytes by axis.
+        target: shape of the other, with the same number of elements.
+        target_strides: bytes by axis.
 
     Returns:
         (count, source stride, target stride) outermost first, or None where the shapes have no common refinement.

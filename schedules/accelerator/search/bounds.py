@@ -1,7 +1,8 @@
 """What every unit has to do at least for a tiled convolution, for all tilings of a grid at once.
 
-The busiest unit's cycles are a lower bound of the event-driven time, so a search may stop when no bound is below the
-best time found. Tests hold every bound against the event model.
+The busiest unit's cycles are a lower bound of the event-driven time, so a search may pass over tilings whose bound is
+not below the best time found. Tests hold every bound against the event model. A guess of that time says in which order
+to look: the bound, and what no double buffering hides.
 """
 
 from __future__ import annotations
@@ -18,9 +19,17 @@ from gatewright.schedules.accelerator.shapes import ConvShape, Span
 from gatewright.schedules.accelerator.spec import Spec
 from gatewright.schedules.accelerator.timing.durations import MatrixWork, matrix_cycles, transfer_cycles, vector_cycles
 
-__all__ = ["grid_bounds"]
+__all__ = ["Bounds", "grid_bounds"]
 
 Array = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """Cycles of every tiling, (n,): at least, and as guessed."""
+
+    cycles: Array
+    guess: Array
 
 
 @dataclass(frozen=True)
@@ -34,10 +43,10 @@ class _Class:
     input_channels: int
 
 
-def grid_bounds(spec: Spec, shape: ConvShape, grid: Grid, resident: tuple[bool, bool]) -> Array:
-    """Cycles of the busiest unit, (n,)."""
+def grid_bounds(spec: Spec, shape: ConvShape, grid: Grid, resident: tuple[bool, bool]) -> Bounds:
+    """Bound and guess of every tiling."""
     if not len(grid):
-        return np.zeros(0, np.int64)
+        return Bounds(np.zeros(0, np.int64), np.zeros(0, np.int64))
     classes = [
         _Class(count, *sizes) for sizes, count in Counter(_sizes(shape, span) for span in shape.spans).items()
     ]
@@ -46,11 +55,31 @@ def grid_bounds(spec: Spec, shape: ConvShape, grid: Grid, resident: tuple[bool, 
     if not resident[0]:
         load = load + _inputs(spec, shape, grid, classes)
     store = np.zeros_like(load) if resident[1] else _outputs(spec, shape, grid, classes)
+    serial = matrix + vector + load + store
     if spec.dma.channels == 1:
         load = load + store
     if spec.control.shared_compute:
         matrix = matrix + vector
-    return np.maximum(np.maximum(matrix, vector), np.maximum(load, store))
+    bound = np.maximum(np.maximum(matrix, vector), np.maximum(load, store))
+    results = sum(alike.count * -(-alike.outputs // grid.outputs) for alike in classes)
+    tiles = sum(count for count, _ in _pixels(shape, grid)) * results
+    # The first operands come before anything works, the last result is rescaled and stored behind everything.
+    around = _first_operands(spec, shape, grid, resident[0]) + (vector + store) // tiles
+    overlaps = (tiles == 1) | (grid.accumulator_slots > 1)
+    return Bounds(bound, np.where(overlaps, np.minimum(bound + around, serial), serial))
+
+
+def _first_operands(spec: Spec, shape: ConvShape, grid: Grid, resident: bool) -> Array:
+    one = np.ones(len(grid), np.int64)
+    window = grid.kernel_height * grid.kernel_width
+    cycles = transfer_cycles(spec.dma, one, window * grid.inputs * grid.outputs * spec.fold_bytes)
+    if resident:
+        return cycles
+    rows = (grid.height - 1) * shape.strides[0] + (grid.kernel_height - 1) * shape.dilation[0] + 1
+    columns = (grid.width - 1) * shape.strides[1] + (grid.kernel_width - 1) * shape.dilation[1] + 1
+    size = np.minimum(rows, shape.height) * np.minimum(columns, shape.width) * grid.inputs * spec.matrix.rows
+    both: Array = cycles + transfer_cycles(spec.dma, one, size)
+    return both
 
 
 def _sizes(shape: ConvShape, span: Span) -> tuple[int, int, int, int]:

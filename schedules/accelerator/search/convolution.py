@@ -1,8 +1,8 @@
 """Tilings of a convolution: all of a grid are scored by what each unit has to do at least; the best are simulated.
 
-The busiest unit's cycles are a lower bound of the event-driven time, so candidates are simulated in the order of their
-bound until the bound passes the best time found (branch and bound): the result is the best of the grid, unless the
-budget ends the search first.
+The busiest unit's cycles are a lower bound of the event-driven time, so only candidates whose bound is below the best
+time found are simulated (branch and bound), the most promising first: the result is the best of the grid, unless the
+budget ends the search before.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from gatewright.schedules.accelerator.tile import Tiling
 
 __all__ = ["Budget", "Found", "search_convolution"]
 
+
 @dataclass(frozen=True)
 class Budget:
     """How much a search may do for one layer: candidates simulated, and seconds."""
@@ -31,7 +32,7 @@ class Budget:
 
 @dataclass(frozen=True)
 class Found:
-    """The best tiling: its cycles by the event-driven model, and the bound it was ranked by."""
+    """The best tiling: its cycles by the event-driven model, and its lower bound."""
 
     tiling: Tiling
     cycles: int
@@ -49,8 +50,12 @@ def search_convolution(
     """The best tiling.
 
     Args:
-        resident: whether the input and the output are resident. limit: of the activation scratchpad, in bytes.
+        spec: the accelerator.
+        shape: of the convolution.
+        resident: whether the input and the output are resident.
+        limit: of the activation scratchpad, in bytes.
         evaluate: simulated cycles of the layer with a tiling.
+        budget: ends the search early.
 
     Returns:
         None when no tile fits.
@@ -59,11 +64,14 @@ def search_convolution(
     bounds = grid_bounds(spec, shape, grid, resident)
     best: Found | None = None
     began = time.monotonic()
-    for rank, index in enumerate(np.argsort(bounds, kind="stable")):
-        bound = int(bounds[index])
-        late = rank >= budget.candidates or time.monotonic() - began > budget.seconds
-        if best is not None and (late or bound >= best.cycles):
+    simulated = 0
+    for index in np.argsort(bounds.guess, kind="stable"):
+        bound = int(bounds.cycles[index])
+        if best is not None and (simulated >= budget.candidates or time.monotonic() - began > budget.seconds):
             break
+        if best is not None and bound >= best.cycles:
+            continue
+        simulated += 1
         tiling = grid.tiling(index)
         cycles = evaluate(tiling)
         if best is None or cycles < best.cycles:

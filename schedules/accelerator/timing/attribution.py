@@ -138,7 +138,7 @@ def attribute(spec: Spec, words: Words, layers: Sequence[str], timeline: Timelin
     spent[path.work] = parts[path.work]
     worked = (timeline.end - timeline.start)[path.work]
     spent[path.work, _DEPENDENCY] += worked - parts[path.work].sum(axis=1)
-    spent[:, _DEPENDENCY] += path.fetched * spec.control.fetch_cycles
+    spent[:, _DEPENDENCY] += path.sequencing
     names, which = layer_numbers(_without_gaps(layers))
     total = np.zeros((len(names), len(PARTS)), np.int64)
     np.add.at(total, which, spent)

@@ -17,17 +17,19 @@ Column = npt.NDArray[np.int64]
 
 @dataclass(frozen=True)
 class CriticalPath:
-    """What a program's cycles went by with; work and fetches leave no gap and do not overlap.
+    """What a program's cycles went by with; work and the sequencer's cycles leave no gap and do not overlap.
 
     Attributes:
         work: (k,) instructions that were executed, the last one first.
         waiting: (k,) the instruction that waited for each, -1 where the program's end did.
         fetched: (n,) how often the path goes through the fetch of each instruction: 0 or 1.
+        sequencing: (n,) cycles of the sequencer on the path by instruction: fetches, and what lies around them.
     """
 
     work: Column
     waiting: Column
     fetched: Column
+    sequencing: Column
 
 
 def queue_orders(spec: Spec, unit: Column) -> tuple[Column, Column]:
@@ -51,12 +53,13 @@ def critical_path(spec: Spec, timeline: Timeline) -> CriticalPath:
     count = len(timeline.end)
     if not count:
         empty = np.zeros(0, np.int64)
-        return CriticalPath(empty, empty, empty)
-    fetch = spec.control.fetch_cycles
+        return CriticalPath(empty, empty, empty, empty)
+    control, extra = spec.control, np.zeros(count, np.int64)
     _, blocker = queue_orders(spec, timeline.unit)
-    stood = timeline.handed != np.concatenate([[0], timeline.handed[:-1]]) + fetch
+    before = np.concatenate([[control.first_cycles], timeline.handed[:-1]])
+    stood = timeline.handed != before + control.fetch_cycles
     stall = np.maximum.accumulate(np.where(stood, np.arange(count), -1)).tolist()
-    cause, blockers = timeline.cause.tolist(), blocker.tolist()
+    cause, blockers, units = timeline.cause.tolist(), blocker.tolist(), timeline.unit.tolist()
     edges = np.zeros(count + 1, np.int64)
     at = count - 1 - int(np.argmax(timeline.end[::-1]))
     work, waiting = [at], [-1]
@@ -70,6 +73,10 @@ def critical_path(spec: Spec, timeline: Timeline) -> CriticalPath:
         since = stall[at]
         edges[since + 1] += 1
         edges[at + 1] -= 1
+        extra[at] += control.issue_cycles if units[at] >= 0 else 0
         if since < 0:
-            return CriticalPath(np.array(work), np.array(waiting), np.cumsum(edges)[:count])
+            extra[0] += control.first_cycles
+            fetched = np.cumsum(edges)[:count]
+            return CriticalPath(np.array(work), np.array(waiting), fetched, fetched * control.fetch_cycles + extra)
+        extra[since] += control.refill_cycles
         at = blockers[since]

@@ -87,10 +87,9 @@ def simulate(spec: Spec, words: Words, durations: npt.NDArray[np.int64] | None =
                 sequencer = start[queue[-depth]] + refill
         # A halt is no unit's: it needs no start.
         begin, why = sequencer + (issue if unit >= 0 else 0), ~index
-        if unit >= 0:
-            if last[shared[unit]] >= 0 and end[last[shared[unit]]] >= begin:
-                why = last[shared[unit]]
-                begin = end[why]
+        if unit >= 0 and last[shared[unit]] >= 0 and end[last[shared[unit]]] >= begin:
+            why = last[shared[unit]]
+            begin = end[why]
         entered = sequencer
         for other, count in enumerate(wait):
             if count:

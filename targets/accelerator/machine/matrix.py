@@ -19,7 +19,7 @@ def wrapped(values: npt.NDArray[np.int64]) -> npt.NDArray[np.int32]:
 
 
 def matmul(spec: Spec, memories: Memories, i: Instruction) -> None:
-    """``acc[nb*P + p, c] (+)= sum over (u, v, kb, r) of x[p, u, v, kb*R + r] * (w[nb, (u, v, kb), r, c] - weight_zero)``.
+    """``acc[nb*P + p, c] (+)= sum over (u, v, kb, r) of x[p, u, v, kb*R + r] * (w[nb, (u, v, kb), r, c] - zero)``.
 
     P = height * width pixels p = (y, x); a pixel of the window lies at ``activation_address + y*row_stride +
     x*pixel_stride + u*kernel_row_stride + v*kernel_pixel_stride``; a fold of weights is R rows of C bytes, folds lie
@@ -43,4 +43,6 @@ def matmul(spec: Spec, memories: Memories, i: Instruction) -> None:
     pixels = height * width
     out = window(memories.accumulators, first, (blocks, pixels), (pixels, 1), "matmul")
     total = product.astype(np.int64)
-    out[...] = wrapped(total + out if i["accumulate"] else total)
+    if i["accumulate"]:
+        total += out.view(np.int32)
+    out[...] = wrapped(total)

@@ -51,7 +51,8 @@ def window(
     Args:
         memory: (size, ...) contiguous.
         first: index of the first element.
-        shape, strides: of the view, in elements of the first axis; further axes of ``memory`` follow.
+        shape: of the view; further axes of ``memory`` follow.
+        strides: of the view, in elements of the first axis.
         place: for the error.
 
     Returns:
@@ -63,7 +64,7 @@ def window(
     reach = [(n - 1) * s for n, s in zip(shape, strides, strict=True)]
     low = first + sum(r for r in reach if r < 0)
     high = first + sum(r for r in reach if r > 0)
-    if 0 not in shape and not (0 <= low and high < len(memory)):
+    if 0 not in shape and not (low >= 0 and high < len(memory)):
         raise TargetError("GW4306", place, f"addresses {low}..{high} leave a memory of {len(memory)}",
                           "build the artefact again; the file is damaged, or report this as a bug")  # fmt: skip
     unit = memory.strides[0]

@@ -30,9 +30,7 @@ class Network:
         graph: the integer graph: what host layers compute, and the tensors' types.
     """
 
-    def __init__(
-        self, spec: Spec, program: Program, constants: npt.NDArray[np.uint8], graph: IntegerGraph
-    ) -> None:
+    def __init__(self, spec: Spec, program: Program, constants: npt.NDArray[np.uint8], graph: IntegerGraph) -> None:
         self.spec, self.program, self.constants, self.graph = spec, program, constants, graph
         self._decoded = [decode(run.words) for run in program.runs]
 
@@ -58,8 +56,7 @@ class Network:
             if side == "exit":
                 self._host(memories, wide, name)
         return {
-            name: self._read(memories, wide, name).astype(self.graph[name].output.dtype)
-            for name in self.graph.outputs
+            name: self._read(memories, wide, name).astype(self.graph[name].output.dtype) for name in self.graph.outputs
         }
 
     def _host(self, memories: Memories, wide: dict[str, IntArray], name: str) -> None:

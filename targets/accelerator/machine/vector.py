@@ -20,7 +20,7 @@ _RESCALED = tuple(VECTOR_OPS[name] for name in ("rescale", "depthwise", "sum", "
 
 
 def vector(spec: Spec, memories: Memories, i: Instruction) -> None:
-    """Per channel c of block b and pixel (y, x), over the positions (u, v) of the window:
+    """One operation on every channel c of block b and pixel (y, x), over the positions (u, v) of the window.
 
     =========  =======================================================
     rescale    t = a
@@ -76,7 +76,7 @@ def _second(memories: Memories, i: Instruction, columns: int) -> Lanes:
 
 
 def _sum(memories: Memories, i: Instruction, columns: int) -> Lanes:
-    """t of the operations that are rescaled."""
+    """T of the operations that are rescaled."""
     a = _operand(memories, i, columns)
     if i["operation"] == VECTOR_OPS["depthwise"]:
         positions = i["kernel_height"] * i["kernel_width"]
