@@ -306,6 +306,16 @@ class Target(abc.ABC):
         """Option name -> what it does: what ``--set`` may say to this family."""
         return {}
 
+    def data(self) -> str:
+        """The text of the data file that describes this target.
+
+        Raises:
+            UsageError: GW0037 when there is none.
+        """
+        from gatewright.compiler.errors import UsageError
+
+        raise UsageError("GW0037", str(self.name), "no data file describes this target", "run 'gatewright targets'")
+
     @abc.abstractmethod
     def check(self, model: QuantizedModel) -> list[Finding]:
         """Every layer the target cannot place, all at once."""

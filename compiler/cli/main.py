@@ -21,6 +21,8 @@ VERBS: Mapping[str, str] = {
     "compile": "Build a model for one or more targets.",
     "run": "Run a built target on inputs.",
     "estimate": "Estimate cycles, latency and resources; build nothing.",
+    "simulate": "Show what the cycles, bytes and energy of a built accelerator program go into.",
+    "sweep": "Vary an accelerator's parameters: area, latency and energy of every combination.",
     "verify": "Compare every built target with the golden reference, byte for byte.",
     "bench": "Drive built targets with MLPerf LoadGen's scenarios, or in modelled time.",
     "inspect": "Show a model or a built artefact.",

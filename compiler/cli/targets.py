@@ -19,9 +19,16 @@ __all__ = ["command"]
 @click.argument("family", required=False)
 @verb
 def command(family: str | None, progress: Progress) -> Outcome:
-    """List what can be built for; FAMILY shows one family with the operators it takes."""
-    from gatewright.compiler.plugins import families, family_class
+    """List what can be built for; FAMILY shows one family with the operators it takes.
 
+    FAMILY:VARIANT prints the data file that describes one target, where the family has one: start your own from it.
+    """
+    from gatewright.compiler.plugins import families, family_class, get_target
+
+    if family and ":" in family:
+        text = get_target(family).data()
+        shown = [{"target": family, "family": family.partition(":")[0], "data": text}]
+        return Outcome(shown, lambda console: console.print(text, markup=False, highlight=False, soft_wrap=True))
     rows: list[dict[str, Any]] = []
     for name in [family] if family else families():
         chosen = family_class(name)

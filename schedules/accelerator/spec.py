@@ -264,7 +264,7 @@ def parse_spec(text: str, place: str) -> Spec:
         where = ".".join(str(part) for part in first["loc"])
         reason = f"{where + ': ' if where else ''}{first['msg'].removeprefix('Value error, ')}"
         raise UsageError(
-            "GW4301", place, reason, "start from a shipped spec: 'gatewright targets sim --show NAME' prints one"
+            "GW4301", place, reason, "start from a shipped spec: 'gatewright targets sim:systolic-8x8-ws' prints one"
         ) from None
 
 

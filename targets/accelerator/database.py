@@ -11,7 +11,7 @@ from pathlib import Path
 from gatewright.compiler.errors import UsageError
 from gatewright.schedules.accelerator.spec import Spec, parse_spec, read_spec
 
-__all__ = ["resolve", "shipped", "shipped_text"]
+__all__ = ["resolve", "shipped", "shipped_text", "text_of"]
 
 
 @cache
@@ -30,6 +30,11 @@ def shipped() -> Mapping[str, Spec]:
 def shipped_text(name: str) -> str:
     """The TOML of a shipped spec."""
     return _texts()[name]
+
+
+def text_of(variant: str) -> str:
+    """The TOML of what :func:`resolve` found."""
+    return _texts()[variant] if variant in _texts() else Path(variant).read_text("utf-8")
 
 
 def resolve(variant: str) -> Spec:

@@ -19,7 +19,7 @@ from gatewright.targets.accelerator.roofline_plot import LayerPoint, roofline_sv
 from gatewright.targets.accelerator.trace import write_trace
 from gatewright.targets.base import Simulation
 
-__all__ = ["simulation", "simulation_of"]
+__all__ = ["layer_point", "simulation", "simulation_of"]
 
 _PADS = ("activation", "weight", "constant", "accumulator")
 
@@ -51,7 +51,7 @@ def simulation(spec: Spec, program: Program, graph: IntegerGraph) -> Simulation:
         write_trace(stream, spec, program, timelines, title)
 
     def plot(title: str) -> str:
-        return roofline_svg(spec, [_point(spec, name, cycles[name], counts[name]) for name in counts], title)
+        return roofline_svg(spec, [layer_point(spec, name, cycles[name], counts[name]) for name in counts], title)
 
     return Simulation(
         totals=_totals(spec, cycles, total_counts(counts), total, table),
@@ -108,9 +108,11 @@ def _bytes(counts: Counts) -> dict[str, int]:
     return {"dram_read": counts.dram_read, "dram_written": counts.dram_written, **pads}
 
 
-def _point(spec: Spec, name: str, cycles: LayerCycles, counts: Counts) -> LayerPoint:
-    """A layer under the roof: over its share of the program's cycles, or, where other work hides a part of it, over
-    what its busiest unit works. So no layer lies above."""
+def layer_point(spec: Spec, name: str, cycles: LayerCycles, counts: Counts) -> LayerPoint:
+    """A layer under the roof: over its share of the program's cycles, or over what its busiest unit works.
+
+    The second is longer where other layers' work hides a part of the layer. So no layer lies above the roof.
+    """
     busy = dict(cycles.busy)
     if spec.dma.channels == 1:
         busy["load"] += busy.pop("store")

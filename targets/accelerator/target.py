@@ -58,6 +58,10 @@ class AcceleratorTarget(Target):
         """Option name -> what it does, for ``gatewright targets sim``."""
         return described_options(AcceleratorOptions)
 
+    def data(self) -> str:
+        """The spec as TOML."""
+        return database.text_of(self.name.variant)
+
     def check(self, model: QuantizedModel) -> list[Finding]:
         """Layers that run on the host, each with its reason."""
         from gatewright.targets.accelerator.check import check_model  # here and below: not what a list needs

@@ -364,7 +364,7 @@ def _occupancy(program: Program, spans: Mapping[str, _Span], total: int) -> Iter
     for region in program.scratchpad:
         span = _lifetime(region, steps, spans)
         changes[span.start] = changes.get(span.start, 0) + region.request.size
-        changes[span.end] = changes.get(span.end, 0) + region.request.size
+        changes[span.end] = changes.get(span.end, 0) - region.request.size
     now = 0
     for cycle in sorted({*changes, total}):
         now += changes.get(cycle, 0)

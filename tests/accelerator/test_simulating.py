@@ -15,10 +15,12 @@ from gatewright.schedules.accelerator.isa.encoding import decode
 from gatewright.schedules.accelerator.planner import plan_network, program_of
 from gatewright.schedules.accelerator.program import Program
 from gatewright.schedules.accelerator.spec import Spec
+from gatewright.schedules.accelerator.timing.attribution import LayerCycles
+from gatewright.schedules.accelerator.timing.counts import Counts
 from gatewright.schedules.accelerator.timing.event import simulate
 from gatewright.targets.accelerator.database import shipped
 from gatewright.targets.accelerator.roofline_plot import LayerPoint
-from gatewright.targets.accelerator.simulating import simulation
+from gatewright.targets.accelerator.simulating import layer_point, simulation
 from tests.strategies import random_graph
 
 
@@ -74,6 +76,15 @@ def test_no_layer_lies_above_the_roof(name: str, seed: int) -> None:
             peak = spec.matrix.rows * spec.matrix.columns if point.unit == "matrix" else spec.vector.lanes
             assert point.rate <= peak
             assert point.rate <= spec.dma.bytes_per_cycle * spec.dma.channels * point.intensity
+
+
+@pytest.mark.parametrize(("channels", "share", "cycles"), [(2, 3, 50), (1, 3, 90), (2, 200, 200)])
+def test_a_hidden_layer_takes_what_its_busiest_unit_does(channels: int, share: int, cycles: int) -> None:
+    spec = shipped()["systolic-8x8-ws"]
+    spec = spec.model_copy(update={"dma": spec.dma.model_copy(update={"channels": channels})})
+    busy = {"load": 50, "store": 40, "matrix": 30, "vector": 0}
+    found = layer_point(spec, "x", LayerCycles(share, 0, 0, 0, 0, busy, 0, 90), Counts(1000, dram_weight_read=8))
+    assert found == LayerPoint("x", "matrix", 1000, 8, cycles)
 
 
 def test_the_trace_and_the_plot_are_those_of_the_program() -> None:

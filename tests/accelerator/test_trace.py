@@ -187,6 +187,23 @@ def test_the_counter_of_a_long_run_has_few_samples_and_all_bytes() -> None:
     _check_contents(program, [timeline], events)
 
 
+def test_the_last_bin_is_as_long_as_it_is() -> None:
+    """One load that ends within a bin moves its bytes at one rate until it ends."""
+    spec, load = parse_spec(_TINY, "tiny.toml"), "load row_bytes={} rows=1000 planes=1\nhalt wait_load=1\n"
+    odd = []
+    for row_bytes in (40, 48, 56, 64, 72):
+        words = assemble(load.format(row_bytes))
+        program, _ = _planned(spec, 3, 1)
+        program = replace(program, steps=(Run(words, ("long", "")),), scratchpad=())
+        timeline = simulate(spec, words)
+        odd.append(timeline.total_cycles > 4096 and timeline.total_cycles % 2)
+        events = json.loads(_written(spec, program, [timeline]))["traceEvents"]
+        rates = [event["args"]["load"] for event in events if event["ph"] == "C" and "load" in event["args"]]
+        took = timeline.end[0] - timeline.start[0]
+        assert rates[-2:] == [round(1000 * row_bytes / took, 3), 0.0]
+    assert any(odd)
+
+
 _TINY = """
 name = "tiny"
 title = "for this test: shipped specs change with what is learnt of hardware"

@@ -40,6 +40,19 @@ def _cast(node: Node, x: str, y: str, dtype: str) -> Node:
     return node.make("Cast", [x], y, 13, to=helper.np_dtype_to_tensor_dtype(np.dtype(dtype)))
 
 
+def total(node: Node, scope: Scope) -> Sequence[Node]:
+    """``Sum`` of any number of tensors -> ``Add`` after ``Add`` from the left; a sum of one is the tensor itself."""
+    if len(node.inputs) == 1:
+        return [node.make("Identity", node.inputs, node.outputs[0], 13)]
+    made, so_far = [], node.inputs[0]
+    for index, operand in enumerate(node.inputs[1:], 2):
+        last = index == len(node.inputs)
+        result = node.outputs[0] if last else scope.fresh(f"{node.name}/sum of {index}")
+        made.append(node.make("Add", [so_far, operand], result, 13))
+        so_far = result
+    return made
+
+
 def is_inf(node: Node, scope: Scope) -> Sequence[Node] | None:
     """``IsInf`` of one sign -> ``And(IsInf(x), x > 0)``."""
     positive, negative = node.attributes.get("detect_positive", 1), node.attributes.get("detect_negative", 1)
@@ -195,6 +208,7 @@ def eye_like(node: Node, scope: Scope) -> Sequence[Node]:
 
 RULES = {
     ("", "Pow"): power,
+    ("", "Sum"): total,
     ("", "IsInf"): is_inf,
     ("", "SpaceToDepth"): space_to_depth,
     ("", "LRN"): local_response,

@@ -71,9 +71,10 @@ def _proof(layer: Conv2d | Dense, types: Sequence[TensorType], ranges: Sequence[
     # Padding and absent terms contribute 0, so every subset of the terms lies between the sums of the least and of
     # the greatest products, once the operand's range is widened to hold 0.
     low, high = ranges[0].shifted(-types[0].zero_point).hull(0)
-    w = centred_weight(layer).reshape(layer.weight.shape[0], -1).astype(object)
-    positive = np.where(w > 0, w, 0).sum(axis=1) if w.size else np.zeros(len(w), object)
-    negative = np.where(w < 0, w, 0).sum(axis=1) if w.size else np.zeros(len(w), object)
+    w = centred_weight(layer).reshape(layer.weight.shape[0], -1)
+    # Weights have at most 32 bits, so sums of up to 2**30 of them fit 64; products with operands need not.
+    positive = np.maximum(w, 0).sum(axis=1).astype(object)
+    negative = np.minimum(w, 0).sum(axis=1).astype(object)
     greatest, least = positive * high + negative * low, positive * low + negative * high
     bias = layer.bias.astype(object)
     channels = [
