@@ -22,9 +22,9 @@ def show_sweep(console: Console, target: str, rows: Sequence[Mapping[str, Any]],
     names = list(rows[0]["values"])
     table = Table(box=None, pad_edge=False)
     for name in names:
-        table.add_column(name, justify="right")
+        table.add_column(name.replace(".", ".\n"), justify="right")  # a long name is no reason to cut it
     for figure, unit in sweep.units.items():
-        table.add_column(_heading(figure, unit), justify="right")
+        table.add_column(_heading(figure, unit).replace(" (", "\n("), justify="right")
     table.add_column("optimal")
     for row in rows:
         values = [str(row["values"][name]) for name in names]

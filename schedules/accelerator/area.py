@@ -7,7 +7,7 @@ family may be ranked by it; its square millimetres are nobody's die.
 Operators: W. Dally, "High-Performance Hardware for Machine Learning", NIPS tutorial, 2015 (synthesised for TSMC 45 nm
 beside the energies of M. Horowitz, ISSCC 2014): 282 um2 an 8-bit multiplier, 3495 um2 a 32-bit one, 137 um2 a 32-bit
 adder. Memory cell: 0.346 um2, six transistors (K. Mistry et al., "A 45nm logic technology with high-k + metal gate
-transistors", IEDM 2007).
+transistors", IEDM 2007). All four are quoted from memory and were not read again: the proxy ranks, it does not measure.
 """
 
 from __future__ import annotations

@@ -80,3 +80,4 @@ def critical_path(spec: Spec, timeline: Timeline) -> CriticalPath:
             return CriticalPath(np.array(work), np.array(waiting), fetched, fetched * control.fetch_cycles + extra)
         extra[since] += control.refill_cycles
         at = blockers[since]
+        assert at >= 0, "only a full queue makes the sequencer stand still"
