@@ -18,6 +18,8 @@ __all__ = ["MEMORY_LATENCY_CYCLES", "build_accelerator_bitstream", "write_board"
 
 MEMORY_LATENCY_CYCLES = 3
 """From a request to the word, of the main memory on the board (``gw_main_memory``)."""
+# The older router takes hours over the 8x8 array's wires.
+_NEXTPNR = ("--router", "router2")
 _LIBRARY = ("gw_reset", "gw_uart_rx", "gw_uart_tx")
 _BOARD_LIBRARY = ("gw_main_memory", "gw_accelerator_link")
 
@@ -144,4 +146,7 @@ def build_accelerator_bitstream(
         as :func:`write_board` and :func:`gatewright.hls.lattice.toolchain.build.build_board`.
     """
     made = write_board(spec, directory, site, clock_mhz=clock_mhz)
-    return build_board(made, directory, site, seeds, progress=progress, timeout_s=timeout_s)
+    return build_board(
+        made, directory, site, seeds, progress=progress, options=_NEXTPNR if site.device.family == "ecp5" else (),
+        timeout_s=timeout_s,
+    )  # fmt: skip

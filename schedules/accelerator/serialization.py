@@ -85,8 +85,9 @@ def read_package(files: Mapping[str, bytes], place: str) -> Package:
         graph = parse_graph(files["graph.txt"].decode(), load_arrays(io.BytesIO(files["graph.npz"])))
         constants = np.frombuffer(files["constants.bin"], np.uint8)
         program = _program(data, files["program.bin"], place)
-        if len(constants) > program.dram_bytes:
-            raise ValueError("constants.bin is larger than the memory")
+        end = max((address + size for address, size in program.constants.values()), default=0)
+        if not end <= len(constants) <= program.dram_bytes:
+            raise ValueError(f"constants.bin has {len(constants)} bytes; the program has {end} bytes of constants")
         return Package(Spec.model_validate(data["spec"]), program, constants, graph)
     except KeyError as error:
         raise _damaged(place, f"{error.args[0]} is missing") from None

@@ -182,6 +182,7 @@ def build_board(
     jobs: int = 1,
     progress: tools.Progress = tools.quiet,
     *,
+    options: Sequence[str] = (),
     timeout_s: float = 3600,
 ) -> Bitstream:
     """The same, of a module ``top`` in ``design_dir/rtl`` that was written before, whatever is in it.
@@ -193,6 +194,7 @@ def build_board(
         seeds: seeds of nextpnr, tried until one meets the clock.
         jobs: seeds at a time.
         progress: told what goes on.
+        options: further arguments of nextpnr.
         timeout_s: seconds one tool may take.
 
     Raises:
@@ -204,8 +206,9 @@ def build_board(
     check_fits(synthesis.cells, site)
     constraints = rtl / made.constraints if made.constraints else None
     placement = place_and_route(
-        synthesis.netlist, site, constraints, made.clock_mhz, seeds, jobs, timeout_s=timeout_s, progress=progress
-    )
+        synthesis.netlist, site, constraints, made.clock_mhz, seeds, jobs,
+        options=options, timeout_s=timeout_s, progress=progress,
+    )  # fmt: skip
     report = json.dumps(_report(made, site, synthesis, placement), indent=1) + "\n"
     (build / "report.json").write_text(report, encoding="utf-8")
     _check(placement, site)

@@ -172,6 +172,7 @@ def place_and_route(
     jobs: int = 1,
     *,
     top: str = "top",
+    options: Sequence[str] = (),
     timeout_s: float = 3600,
     progress: tools.Progress = tools.quiet,
 ) -> Placement:
@@ -187,6 +188,7 @@ def place_and_route(
         seeds: seeds to try, in this order.
         jobs: processes at a time.
         top: name of the top module.
+        options: further arguments of nextpnr.
         timeout_s: seconds one seed may take.
         progress: told what goes on.
 
@@ -198,7 +200,7 @@ def place_and_route(
     tool = tools.find(f"nextpnr-{family}")
     tools.warm_up(tool, progress)
     file_option, *product = _OPTIONS[family]
-    common = [*site.nextpnr, "--json", netlist.name, "--top", top, "--freq", f"{clock_mhz:g}"]
+    common = [*site.nextpnr, *options, "--json", netlist.name, "--top", top, "--freq", f"{clock_mhz:g}"]
     common += ["--timing-allow-fail", f"{file_option}-allow-unconstrained"]
     if constraints is not None:
         common += [file_option, os.path.relpath(constraints, build)]
