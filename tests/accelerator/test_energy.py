@@ -131,6 +131,6 @@ def test_malformed_tables(tmp_path: Path, text: str, says: str) -> None:
 def test_unknown_tables(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="GW4320") as caught:
         energy_table("horowitz54")
-    assert "horowitz45" in str(caught.value)
+    assert any("horowitz45" in action for action in caught.value.actions)
     with pytest.raises(UsageError, match="GW4320"):
         energy_table(str(tmp_path / "absent.toml"))

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gatewright.schedules.accelerator.isa.encoding import Words
-from gatewright.schedules.accelerator.spec import Spec
+from gatewright.schedules.accelerator.tile import Tiling
 from gatewright.schedules.accelerator.timing.closed import (
     array_cycles,
     compute_durations,
@@ -20,25 +20,17 @@ from gatewright.schedules.accelerator.timing.closed import (
 from gatewright.schedules.accelerator.timing.counts import by_layer
 from gatewright.schedules.accelerator.timing.event import simulate
 from gatewright.schedules.accelerator.timing.roofline import network_roof, roof, roofs
-from tests.accelerator.random_specs import make_spec, random_spec
-from tests.accelerator.timed_layers import TimedLayer, changed, in_the_limit, random_shape
+from tests.accelerator.random_specs import make_spec
+from tests.accelerator.timed_layers import TimedLayer, changed, in_the_limit, random_accelerator, random_shape
 
 SEEDS = st.integers(0, 1 << 32)
 
 
-def accelerator(rng: np.random.Generator) -> Spec:
-    """A random one whose arrays are not so narrow that programs become long."""
-    while True:
-        spec = random_spec(int(rng.integers(1 << 30)))
-        if spec.matrix.rows * spec.matrix.columns > 8:
-            return changed(spec, "dma", granularity_bytes=1)
-
-
-def draw(seed: int, limit: bool = False) -> tuple[TimedLayer, list[Words], list]:
+def draw(seed: int, limit: bool = False) -> tuple[TimedLayer, list[Words], list[Tiling]]:
     """A layer on a random accelerator, and a few of its tilings as programs."""
     rng = np.random.default_rng(seed)
     while True:
-        spec = accelerator(rng)
+        spec = random_accelerator(rng)
         spec = in_the_limit(spec) if limit else spec
         layer = TimedLayer(spec, random_shape(rng, spec))
         tilings = layer.tilings
@@ -144,7 +136,7 @@ def test_a_larger_scratchpad_never_slows_the_best_schedule(name: str) -> None:
     for seed in range(8):
         rng = np.random.default_rng(seed)
         while True:
-            spec = accelerator(rng)
+            spec = random_accelerator(rng)
             layer = TimedLayer(spec, random_shape(rng, spec, most=5))
             if layer.tilings:
                 break

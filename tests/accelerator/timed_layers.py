@@ -18,6 +18,7 @@ from gatewright.schedules.accelerator.storage import Storage
 from gatewright.schedules.accelerator.stream import Stream
 from gatewright.schedules.accelerator.tile import Tiling
 from gatewright.schedules.accelerator.timing.event import simulate
+from tests.accelerator.random_specs import random_spec
 
 COMPLETE = Budget(candidates=10**6, seconds=1e9)
 """The search stops when no candidate can be better, never before."""
@@ -46,10 +47,12 @@ class TimedLayer:
         """Instructions of one tiling."""
         shape = self.shape
         source = Storage((shape.samples, shape.channels, shape.height, shape.width), True, shape.pitch_bytes)
-        target = Storage((shape.samples, shape.out_channels, shape.out_height, shape.out_width), True, shape.out_pitch_bytes)
+        target = Storage(
+            (shape.samples, shape.out_channels, shape.out_height, shape.out_width), True, shape.out_pitch_bytes
+        )
         job = ConvJob(
-            "layer", shape, dram_place(source, 1 << 31), dram_place(target, 3 << 30), 3 << 29, 5 << 28, 0, True, True, 0,
-            0, (-128, 127),
+            "layer", shape, dram_place(source, 1 << 31), dram_place(target, 3 << 30), 3 << 29, 5 << 28, 0, True, True,
+            0, 0, (-128, 127),
         )  # fmt: skip
         slots = place_slots(self.spec, shape, tiling, _SPILLED, self.spec.scratchpads.activation.bytes)
         assert slots is not None
@@ -74,6 +77,16 @@ class TimedLayer:
         )
         assert found is not None
         return found
+
+
+def random_accelerator(rng: np.random.Generator) -> Spec:
+    """One whose array is not so narrow that programs become long."""
+    while True:
+        spec = random_spec(int(rng.integers(1 << 30)))
+        if spec.matrix.rows * spec.matrix.columns > 8:
+            names = ("first_cycles", "issue_cycles", "refill_cycles", "halt_cycles")
+            around = {name: int(rng.choice([0, 0, 1, 5])) for name in names}
+            return changed(changed(spec, "dma", granularity_bytes=1), "control", **around)
 
 
 def random_shape(rng: np.random.Generator, spec: Spec, most: int = 12) -> ConvShape:
@@ -111,5 +124,6 @@ def in_the_limit(spec: Spec) -> Spec:
     """As much bandwidth as there is, no latency, instructions for nothing, no bank in the way."""
     pads = {name: Scratchpad(**pad.model_dump() | {"ports": "multi"}) for name, pad in dict(spec.scratchpads).items()}
     spec = spec.model_copy(update={"scratchpads": Scratchpads(**pads)})
-    spec = changed(spec, "control", fetch_cycles=0)
+    around = dict.fromkeys(("fetch_cycles", "first_cycles", "issue_cycles", "refill_cycles", "halt_cycles"), 0)
+    spec = changed(spec, "control", **around)
     return changed(spec, "dma", bytes_per_cycle=65536.0, latency_cycles=0, start_cycles=0, burst_gap_cycles=0)

@@ -265,6 +265,16 @@ def test_upsample(data: st.DataObject, opset: int, seed: int) -> None:
         )
 
 
+@settings(max_examples=15)
+@given(data=st.data(), opset=st.integers(8, newest_opset()), seed=SEEDS)
+def test_sum(data: st.DataObject, opset: int, seed: int) -> None:
+    count = data.draw(st.integers(1, 4))
+    shapes = [data.draw(st.sampled_from([(2, 3, 4), (1, 3, 1), (4,), (3, 4)])) for _ in range(count - 1)]
+    constants = {f"c{i}": normal(seed + i + 1, *shape) for i, shape in enumerate(shapes)}
+    names = data.draw(st.permutations(["x", *constants]))
+    check(helper.make_node("Sum", names, []), normal(seed, 2, 3, 4), opset, constants)
+
+
 REDUCTIONS = ["L1", "L2", "LogSumExp", "Max", "Mean", "Min", "Prod", "Sum", "SumSquare"]
 
 

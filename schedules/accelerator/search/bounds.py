@@ -47,26 +47,33 @@ def grid_bounds(spec: Spec, shape: ConvShape, grid: Grid, resident: tuple[bool, 
     """Bound and guess of every tiling."""
     if not len(grid):
         return Bounds(np.zeros(0, np.int64), np.zeros(0, np.int64))
-    classes = [
-        _Class(count, *sizes) for sizes, count in Counter(_sizes(shape, span) for span in shape.spans).items()
-    ]
+    classes = [_Class(count, *sizes) for sizes, count in Counter(_sizes(shape, span) for span in shape.spans).items()]
     matrix, vector = _compute(spec, shape, grid, classes)
-    load = _weights(spec, shape, grid, classes)
+    load = likely = _weights(spec, shape, grid, classes)
+    # Into a single place nothing is loaded while the matrix unit reads it.
+    exposed = np.where(grid.weight_slots == 1, load, 0)
     if not resident[0]:
-        load = load + _inputs(spec, shape, grid, classes)
+        least, most = _inputs(spec, shape, grid, classes)
+        load, likely = load + least, load + most
+        exposed += np.where(grid.input_slots == 1, most, 0)
     store = np.zeros_like(load) if resident[1] else _outputs(spec, shape, grid, classes)
-    serial = matrix + vector + load + store
+    serial = matrix + vector + likely + store
     if spec.dma.channels == 1:
-        load = load + store
+        load, likely = load + store, likely + store
     if spec.control.shared_compute:
         matrix = matrix + vector
-    bound = np.maximum(np.maximum(matrix, vector), np.maximum(load, store))
-    results = sum(alike.count * -(-alike.outputs // grid.outputs) for alike in classes)
-    tiles = sum(count for count, _ in _pixels(shape, grid)) * results
+    others = np.maximum(np.maximum(matrix, vector), store)
+    bound = np.maximum(others, load)
+    reached = np.maximum(np.maximum(others, likely), matrix + exposed)
+    pixels = sum(count for count, _ in _pixels(shape, grid))
+    tiles = pixels * sum(alike.count * -(-alike.outputs // grid.outputs) for alike in classes)
+    depths = sum(alike.count * -(-alike.outputs // grid.outputs) * -(-alike.inputs // grid.inputs) for alike in classes)
+    # At equal cycles the shorter program; so an instruction costs a cycle, whatever hides its fetch.
+    instructions = pixels * depths * _kernel_parts(shape, grid) * shape.passes + tiles
     # The first operands come before anything works, the last result is rescaled and stored behind everything.
     around = _first_operands(spec, shape, grid, resident[0]) + (vector + store) // tiles
     overlaps = (tiles == 1) | (grid.accumulator_slots > 1)
-    return Bounds(bound, np.where(overlaps, np.minimum(bound + around, serial), serial))
+    return Bounds(bound, np.where(overlaps, np.minimum(reached + around, serial), serial) + instructions)
 
 
 def _first_operands(spec: Spec, shape: ConvShape, grid: Grid, resident: bool) -> Array:
@@ -153,36 +160,43 @@ def _outputs(spec: Spec, shape: ConvShape, grid: Grid, classes: list[_Class]) ->
     return store
 
 
-def _inputs(spec: Spec, shape: ConvShape, grid: Grid, classes: list[_Class]) -> Array:
-    """Cycles of loads of inputs at least: without padding, and without what may be there already.
+def _inputs(spec: Spec, shape: ConvShape, grid: Grid, classes: list[_Class]) -> tuple[Array, Array]:
+    """Cycles of loads of inputs, without padding: at least, and if nothing is there by chance.
 
     Tiles of a cut window overlap: the rectangle that one position of the window needs for a tile of pixels may be that
-    of another position for another tile. So of the first sweep only the position that covers most counts, and spans
-    that share inputs have no first sweep at all.
+    of another position for another tile. So at least, of the first sweep, only the position that covers most counts,
+    and spans that share inputs have no first sweep at all.
     """
     dma, tile_rows = spec.dma, spec.matrix.rows
     rows = [_covered(shape, grid, 0), _covered(shape, grid, 1)]
     parts = _kernel_parts(shape, grid)
     tiles = sum(count for count, _ in _pixels(shape, grid))
     shared = any(one.high > other.low for one, other in zip(shape.spans, shape.spans[1:], strict=False))
-    load = np.zeros(len(grid), np.float64)
+    least, most = np.zeros(len(grid)), np.zeros(len(grid))
+
+    def cycles(which: int, blocks: Array, alike: _Class) -> npt.NDArray[np.float64]:
+        number, area = rows[0][which][0] * rows[1][which][0], rows[0][which][1] * rows[1][which][1]
+        size = area * shape.samples * alike.inputs * tile_rows
+        loads = number * shape.samples * blocks
+        gaps = np.maximum(size / dma.burst_bytes - loads, 0) * dma.burst_gap_cycles
+        return loads * (dma.start_cycles + dma.latency_cycles) + size / dma.bytes_per_cycle + gaps
+
     for alike in classes:
         blocks = -(-alike.inputs // grid.inputs)
         distinct, sweeps = parts * blocks, -(-alike.outputs // grid.outputs)
         # Tiles of a further pass are the same again; so are those of another tile of outputs.
         passes = np.where(distinct <= grid.input_slots, 1, shape.passes)
-        again = np.where(tiles * distinct <= grid.input_slots, 1, np.where(parts == 1, sweeps, 1) * passes)
         inside = np.where(distinct <= grid.input_slots, 1, sweeps * passes)
-        times = np.where(grid.pixels_outside, inside, again)
-        for which, often in ((0, 0 if shared else 1), (1, times - 1)):
-            number, area = rows[0][which][0] * rows[1][which][0], rows[0][which][1] * rows[1][which][1]
-            size = area * shape.samples * alike.inputs * tile_rows
-            loads = number * shape.samples * blocks
-            gaps = np.maximum(size / dma.burst_bytes - loads, 0) * dma.burst_gap_cycles
-            least = loads * (dma.start_cycles + dma.latency_cycles) + size / dma.bytes_per_cycle + gaps
-            load += alike.count * often * least
+        stay = tiles * distinct <= grid.input_slots
+        times, certain = (
+            np.where(grid.pixels_outside, inside, np.where(stay, 1, again * passes))
+            for again in (sweeps, np.where(parts == 1, sweeps, 1))
+        )
+        one, whole = cycles(0, blocks, alike), cycles(1, blocks, alike)
+        least += alike.count * ((0 if shared else one) + (certain - 1) * whole)
+        most += alike.count * times * whole
     # Sums of many quotients: a cycle less is still a bound.
-    return np.maximum(np.floor(load * (1 - 1e-9)).astype(np.int64), 0)
+    return np.maximum(np.floor(least * (1 - 1e-9)).astype(np.int64), 0), np.ceil(most).astype(np.int64)
 
 
 def _covered(shape: ConvShape, grid: Grid, axis: int) -> list[tuple[Array, Array]]:

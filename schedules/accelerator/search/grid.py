@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import product
-from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -18,7 +17,6 @@ __all__ = ["Grid", "convolution_grid", "halvings"]
 
 Array = npt.NDArray[np.int64]
 _MOST_SLOTS = 64
-_ORDERS: tuple[Literal["pixels", "outputs"], ...] = ("pixels", "outputs")
 
 
 @dataclass(frozen=True)
@@ -46,10 +44,8 @@ class Grid:
 
     def tiling(self, index: int) -> Tiling:
         """One of them."""
-        sizes = (self.height, self.width, self.outputs, self.kernel_height, self.kernel_width, self.inputs)
-        slots = (self.input_slots, self.weight_slots, self.output_slots, self.accumulator_slots)
-        order = _ORDERS[0] if self.pixels_outside[index] else _ORDERS[1]
-        return Tiling(*(int(values[index]) for values in sizes), order, *(int(values[index]) for values in slots))
+        numbers = {name: int(values[index]) for name, values in vars(self).items() if name != "pixels_outside"}
+        return Tiling(**numbers, order="pixels" if self.pixels_outside[index] else "outputs")
 
 
 def halvings(size: int) -> list[int]:
@@ -70,11 +66,11 @@ def convolution_grid(spec: Spec, shape: ConvShape, resident: tuple[bool, bool], 
         limit: of the activation scratchpad, in bytes.
     """
     base = np.array(list(_bases(spec, shape)), np.int64).reshape(-1, 7)
-    height, width, outputs, kernel_height, kernel_width, inputs, outside = base.T
     slots = _slots(shape, base)
-    columns = [np.repeat(values, slots.shape[1]) for values in (height, width, outputs, kernel_height, kernel_width, inputs)]
-    order = np.repeat(outside == 1, slots.shape[1])
-    grid = Grid(*columns, order, *slots.reshape(-1, 4).T)
+    sizes = np.repeat(base.T, slots.shape[1], axis=1)
+    places = slots.reshape(-1, 4).T
+    height, width, outputs, kernel_height, kernel_width, inputs, outside = sizes
+    grid = Grid(height, width, outputs, kernel_height, kernel_width, inputs, outside == 1, *places)
     there = (grid.input_slots > 0) & _fits(spec, shape, grid, resident, limit)
     return Grid(**{name: values[there] for name, values in vars(grid).items()})
 
@@ -104,7 +100,9 @@ def _slots(shape: ConvShape, base: Array) -> Array:
     """Numbers of places worth trying, (n, 5, 4): inputs, weights, outputs, accumulators; 0 where there is no fifth."""
     height, width, outputs, kernel_height, kernel_width, inputs, outside = base.T
     whole = max(span.high - span.low for span in shape.spans)
-    depth = shape.passes * -(-shape.kernel[0] // kernel_height) * -(-shape.kernel[1] // kernel_width) * -(-whole // inputs)
+    depth = (
+        shape.passes * -(-shape.kernel[0] // kernel_height) * -(-shape.kernel[1] // kernel_width) * -(-whole // inputs)
+    )
     tiles = shape.samples * -(-shape.out_height // height) * -(-shape.out_width // width)
     groups = sum(-(-span.count // outputs) for span in shape.spans)
     distinct_inputs, distinct_weights = tiles * depth, groups * depth
@@ -127,9 +125,7 @@ def _slots(shape: ConvShape, base: Array) -> Array:
     return found
 
 
-def _fits(
-    spec: Spec, shape: ConvShape, grid: Grid, resident: tuple[bool, bool], limit: int
-) -> npt.NDArray[np.bool_]:
+def _fits(spec: Spec, shape: ConvShape, grid: Grid, resident: tuple[bool, bool], limit: int) -> npt.NDArray[np.bool_]:
     """Where :func:`~gatewright.schedules.accelerator.lowering.convolution.place_slots` finds places."""
     pads = spec.scratchpads
     used = np.zeros(len(grid), np.int64)

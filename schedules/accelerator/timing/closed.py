@@ -139,7 +139,8 @@ def compute_durations(spec: Spec, words: Words) -> np.ndarray:
 
 def program_cycles(spec: Spec, words: Words) -> int:
     """Any program in the limit, with the dependences it names (ports of banks, too) and none for its instructions."""
-    control = spec.control.model_copy(update={"fetch_cycles": 0})
+    nothing = ("fetch_cycles", "first_cycles", "issue_cycles", "refill_cycles", "halt_cycles")
+    control = spec.control.model_copy(update=dict.fromkeys(nothing, 0))
     limit = spec.model_copy(update={"control": control})
     return simulate(limit, words, compute_durations(spec, words)).total_cycles
 
