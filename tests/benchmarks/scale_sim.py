@@ -24,11 +24,17 @@ import tempfile
 import timeit
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Self
 
 import numpy as np
 
+from gatewright.schedules.accelerator.isa.encoding import Words
+from gatewright.schedules.accelerator.search.convolution import Budget
+from gatewright.schedules.accelerator.shapes import ConvShape
+from gatewright.schedules.accelerator.spec import Spec
+from gatewright.schedules.accelerator.timing.event import simulate
 from gatewright.schedules.accelerator.timing.scale_sim import (
     DATAFLOWS,
     ComputeReport,
@@ -37,6 +43,8 @@ from gatewright.schedules.accelerator.timing.scale_sim import (
     compute_cycles,
     compute_report,
 )
+from gatewright.targets.accelerator.database import shipped
+from tests.accelerator.timed_layers import TimedLayer
 
 TABLE = Path(__file__).resolve().parent.parent / "accelerator" / "scale_sim_runs.csv"
 VERSION = "3.0.0"
@@ -178,7 +186,40 @@ MOST_CYCLES = 40_000
 LARGE = Run(Layer("resnet50_stage4_3x3", "gemm", (49, 512, 4608)), 16, 16, "ws")
 """A 3x3 convolution of 512 channels over 7x7 pixels."""
 
-MODELS: list[tuple[str, Callable[[Run], int]]] = [("closed form", Run.cycles)]
+
+@cache
+def _timed(run: Run) -> tuple[Spec, Words]:
+    """The layer as a program of a shipped array of its size, tiled by the search."""
+    spec = shipped()[f"systolic-{run.rows}x{run.columns}-{run.dataflow}"]
+    m, n, k = run.layer.gemm.m, run.layer.gemm.n, run.layer.gemm.k
+    align = spec.alignment_bytes
+    shape = ConvShape(
+        1, 1, int(m), int(k), -(-int(k) // align) * align, 1, int(m), int(n), -(-int(n) // align) * align, (1, 1),
+        (1, 1), (1, 1), (0, 0, 0, 0), 1, 1, spec.matrix.rows, spec.matrix.columns,
+    )  # fmt: skip
+    layer = TimedLayer(spec, shape)
+    found = layer.best(Budget())
+    assert found is not None
+    return spec, layer.stream(found.tiling).words()
+
+
+def event_cycles(run: Run) -> int:
+    """The event-driven model, DMA included, on a program that is there."""
+    spec, words = _timed(run)
+    return simulate(spec, words).total_cycles
+
+
+def searched_cycles(run: Run) -> int:
+    """The same with search, tiling and emission of the program."""
+    _timed.cache_clear()
+    return event_cycles(run)
+
+
+MODELS: list[tuple[str, Callable[[Run], int]]] = [
+    ("closed form", Run.cycles),
+    ("event model", event_cycles),
+    ("search and event", searched_cycles),
+]
 """What is timed beside SCALE-Sim on the large layer: name, and a function that gives cycles."""
 
 CONFIGURATION = """
