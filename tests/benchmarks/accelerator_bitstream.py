@@ -2,6 +2,7 @@
 
     python -m tests.benchmarks.accelerator_bitstream                            # 8x8 on a ULX3S 85F at 50 MHz
     python -m tests.benchmarks.accelerator_bitstream --side 4 --clock 60
+    python -m tests.benchmarks.accelerator_bitstream --array --board ecp5-85k --clock 80
 
 Takes some ten minutes. Exit code: 0, or that of the error (a missed clock, a device too small).
 """
@@ -16,6 +17,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from gatewright.compiler.errors import GatewrightError
+from gatewright.hls.accelerator.array_bitstream import build_array_bitstream
 from gatewright.hls.accelerator.bitstream import build_accelerator_bitstream
 from gatewright.hls.lattice.database import resolve
 from gatewright.schedules.accelerator.spec import read_spec
@@ -26,6 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Build it and print what it came to."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--side", type=int, default=8, choices=[4, 8, 16], help="rows of the array")
+    parser.add_argument("--array", action="store_true", help="the array alone, without memories and control")
     parser.add_argument("--board", default="ulx3s-85f", help="board or device")
     parser.add_argument("--clock", type=float, default=50, help="MHz")
     parser.add_argument("--seed", type=int, nargs="*", default=[1], help="seeds of nextpnr")
@@ -37,9 +40,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         folder = chosen.out or Path(temporary)
         folder.mkdir(parents=True, exist_ok=True)
         try:
-            made = build_accelerator_bitstream(
-                spec, folder, resolve(chosen.board), chosen.clock, chosen.seed, lambda text: print(text, flush=True)
-            )
+            build = build_array_bitstream if chosen.array else build_accelerator_bitstream
+            site = resolve(chosen.board)
+            made = build(spec, folder, site, chosen.clock, chosen.seed, lambda text: print(text, flush=True))
         except GatewrightError as error:
             print(error)
             return int(error.exit_code)
