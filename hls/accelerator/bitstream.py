@@ -18,8 +18,9 @@ __all__ = ["MEMORY_LATENCY_CYCLES", "build_accelerator_bitstream", "write_board"
 
 MEMORY_LATENCY_CYCLES = 3
 """From a request to the word, of the main memory on the board (``gw_main_memory``)."""
-# The older router takes hours over the 8x8 array's wires.
-_NEXTPNR = ("--router", "router2")
+# Multipliers and memories lie in a few rows of the device. With the placer and router that nextpnr takes by default the
+# wires along them do not come free in hours; these two share them out.
+_NEXTPNR = ("--placer", "static", "--router", "router2")
 _LIBRARY = ("gw_reset", "gw_uart_rx", "gw_uart_tx")
 _BOARD_LIBRARY = ("gw_main_memory", "gw_accelerator_link")
 

@@ -1,6 +1,6 @@
 """An accelerator's bitstream for an ECP5 board: area by unit, routed clock, critical path.
 
-    python -m tests.benchmarks.accelerator_bitstream                            # 8x8 on a ULX3S 85F at 50 MHz
+    python -m tests.benchmarks.accelerator_bitstream                            # 8x8: does not route within an hour
     python -m tests.benchmarks.accelerator_bitstream --side 4 --clock 60
     python -m tests.benchmarks.accelerator_bitstream --array --board ecp5-85k --clock 80
 
