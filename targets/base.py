@@ -182,8 +182,9 @@ class Simulation:
     """What a timing model says of a built design.
 
     Attributes:
-        totals: plain data: ``cycles clock_mhz latency_us utilisation macs energy_uj energy_table``; ``split``: kind of
-            cycles -> cycles, which add up; ``bytes``: memory -> bytes through it; ``energy_pj``: part -> energy.
+        totals: plain data: ``cycles clock_mhz latency_us utilisation macs energy_uj energy_table``, and what coarser
+            models say, ``closed_form_cycles roofline_cycles``; ``split``: kind of cycles -> cycles, which add up;
+            ``bytes``: memory -> bytes through it; ``energy_pj``: part -> energy.
         layers: one row a layer that takes cycles, in order: ``layer op cycles utilisation macs split bytes energy_pj``,
             with the meanings of the totals; ``energy_pj`` is one number.
         host_layers: layer that runs on the host, in no figure -> why.

@@ -19,6 +19,8 @@ def show_simulation(console: Console, row: Row, by_layer: bool) -> None:
     """Totals, a line a layer, what the host does, what was run; with ``by_layer`` bytes and energy of every layer."""
     _say(console, f"{row['target']}: {number(row['cycles'])} cycles, {number(row['latency_us'])} us at "
          f"{row['clock_mhz']:g} MHz")  # fmt: skip
+    _say(console, f"  at least {number(row['closed_form_cycles'])} cycles if DRAM took no time, "
+         f"{number(row['roofline_cycles'])} by the roofline")  # fmt: skip
     _say(console, f"  {number(row['macs'])} MACs, {row['utilisation']:.1%} of what the array could do")
     _say(console, "  bytes: " + ", ".join(f"{_words(name)} {number(value)}" for name, value in row["bytes"].items()))
     energy = row["energy_pj"]

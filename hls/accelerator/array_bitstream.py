@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from importlib.resources import files
 from pathlib import Path
 
-from gatewright.hls.accelerator.verilog import check_covered
+from gatewright.hls.accelerator.verilog import ARRAY, check_covered, copy_library
 from gatewright.hls.lattice.board import BoardDesign
 from gatewright.hls.lattice.database import Site
 from gatewright.hls.lattice.toolchain import tools
@@ -14,8 +13,6 @@ from gatewright.hls.lattice.toolchain.build import Bitstream, build_board
 from gatewright.schedules.accelerator.spec import Spec
 
 __all__ = ["build_array_bitstream", "write_array"]
-
-_SOURCES = ("gw_delay", "accelerator/gw_pe", "accelerator/gw_systolic_array")
 
 
 def write_array(spec: Spec, directory: Path, site: Site, clock_mhz: float) -> BoardDesign:
@@ -29,11 +26,7 @@ def write_array(spec: Spec, directory: Path, site: Site, clock_mhz: float) -> Bo
     check_covered(spec)
     rtl = directory / "rtl"
     rtl.mkdir(parents=True, exist_ok=True)
-    sources = []
-    for name in _SOURCES:
-        text = files("gatewright.hls").joinpath("rtl", *f"{name}.v".split("/")).read_text("utf-8")
-        sources.append(f"{name.rpartition('/')[2]}.v")
-        (rtl / sources[-1]).write_text(text, encoding="utf-8")
+    sources = copy_library(ARRAY, rtl)
     (rtl / "top.v").write_text(_top(spec), encoding="utf-8")
     return BoardDesign(site.name, (*sources, "top.v"), "", clock_mhz, 0, "")
 

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from importlib.resources import files
 from pathlib import Path
 
-from gatewright.hls.accelerator.verilog import parameters, write_accelerator
+from gatewright.hls.accelerator.verilog import copy_library, parameters, write_accelerator
 from gatewright.hls.lattice.board import BoardDesign, clocks_per_bit, constraint_text, led_levels
 from gatewright.hls.lattice.clocking import Clock, clock_of
 from gatewright.hls.lattice.database import Site
@@ -21,8 +20,10 @@ MEMORY_LATENCY_CYCLES = 3
 # Multipliers and memories lie in a few rows of the device. With the placer and router that nextpnr takes by default the
 # wires along them do not come free in hours; these two share them out.
 _NEXTPNR = ("--placer", "static", "--router", "router2")
-_LIBRARY = ("gw_reset", "gw_uart_rx", "gw_uart_tx")
-_BOARD_LIBRARY = ("gw_main_memory", "gw_accelerator_link")
+_LIBRARY = (
+    "board/gw_reset", "board/gw_uart_rx", "board/gw_uart_tx", "accelerator/gw_main_memory",
+    "accelerator/gw_accelerator_link",
+)  # fmt: skip
 
 
 def write_board(
@@ -45,11 +46,7 @@ def write_board(
     """
     sources = list(write_accelerator(spec, directory))[:-1]  # the top of its own stays out
     rtl = directory / "rtl"
-    for folder, names in (("board", _LIBRARY), ("accelerator", _BOARD_LIBRARY)):
-        for name in names:
-            text = files("gatewright.hls").joinpath("rtl", folder, f"{name}.v").read_text("utf-8")
-            (rtl / f"{name}.v").write_text(text, encoding="utf-8")
-            sources.append(f"{name}.v")
+    sources += copy_library(_LIBRARY, rtl)
     clock = clock_of(site, clock_mhz or site.clock_mhz)
     board = site.board
     baud = baud or (board.baud if board is not None else 115_200)

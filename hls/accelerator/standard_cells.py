@@ -5,19 +5,18 @@ from __future__ import annotations
 import json
 import re
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from importlib.resources import files
 from pathlib import Path
 
 from gatewright.compiler.errors import ToolError, UsageError
+from gatewright.hls.accelerator.verilog import ARRAY, copy_library
 from gatewright.hls.lattice.toolchain import tools
 from gatewright.schedules.accelerator.spec import Spec
 
 __all__ = ["StandardCells", "map_array", "read_statistics"]
 
 _TOP = "gw_systolic_array"
-_SOURCES = ("gw_delay", "accelerator/gw_pe", f"accelerator/{_TOP}")
 _LIBERTY, _STATISTICS, _NETLIST = "cells.lib", "statistics.json", "array.v"
 
 
@@ -59,12 +58,10 @@ def map_array(spec: Spec, liberty: Path, directory: Path, *, timeout_s: float = 
         ToolError: GW5030 without Yosys, GW5031 when it is killed, GW5310 when it cannot map to these cells.
     """
     _check_liberty(liberty)
-    for name in _SOURCES:
-        text = files("gatewright.hls").joinpath("rtl", *f"{name}.v".split("/")).read_text("utf-8")
-        (directory / f"{name.rpartition('/')[2]}.v").write_text(text, encoding="utf-8")
+    sources = copy_library(ARRAY, directory)
     # A name without blanks, beside the script.
     shutil.copyfile(liberty, directory / _LIBERTY)
-    (directory / "cells.ys").write_text(_script(spec), encoding="utf-8")
+    (directory / "cells.ys").write_text(_script(spec, sources), encoding="utf-8")
     (directory / _STATISTICS).unlink(missing_ok=True)
     log = directory / "cells.log"
     status = tools.run(tools.yosys(), ["cells.ys"], directory, log, timeout_s)
@@ -99,11 +96,11 @@ def _not_mapped(path: Path, reason: str) -> ToolError:
     )  # fmt: skip
 
 
-def _script(spec: Spec) -> str:
+def _script(spec: Spec, sources: Sequence[str]) -> str:
     size = f"-chparam ROWS {spec.matrix.rows} -chparam COLUMNS {spec.matrix.columns}"
     return "\n".join(
         [
-            *(f"read_verilog -defer {name.rpartition('/')[2]}.v" for name in _SOURCES),
+            *(f"read_verilog -defer {name}" for name in sources),
             f"hierarchy -top {_TOP} {size}",
             # Standard cells hold nothing when they wake; the array's flags are flushed by reset.
             "proc",

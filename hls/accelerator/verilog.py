@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from gatewright.hls.accelerator.isa_header import isa_header
 from gatewright.schedules.accelerator.isa.fields import WORDS
 from gatewright.schedules.accelerator.spec import Scratchpad, Spec
 
-__all__ = ["LIBRARY", "TOP", "check_covered", "parameters", "write_accelerator"]
+__all__ = ["ARRAY", "LIBRARY", "TOP", "check_covered", "copy_library", "parameters", "write_accelerator"]
 
 TOP = "accelerator"
 """Name of the generated module."""
@@ -25,11 +25,14 @@ LIBRARY = (
     "accelerator/gw_load_unit", "accelerator/gw_store_unit", "accelerator/gw_accelerator",
 )  # fmt: skip
 """Library modules of an accelerator, below ``hls/rtl``."""
+ARRAY = ("gw_delay", "accelerator/gw_pe", "accelerator/gw_systolic_array")
+"""Those of the array alone."""
 
 _SIDES = (4, 8, 16)
 _TIMING = {
     "matrix.start_cycles": 9, "vector.start_cycles": 16, "vector.block_cycles": 9, "dma.start_cycles": 4,
-    "dma.burst_gap_cycles": 0, "dma.channels": 2,
+    "dma.burst_gap_cycles": 0, "dma.channels": 2, "control.issue_cycles": 1, "control.refill_cycles": 2,
+    "control.halt_cycles": 1,
 }  # fmt: skip
 """What the modules take (README.md, timing contract)."""
 _DATA_PORTS = ("fetch", "read", "write")
@@ -46,8 +49,11 @@ def check_covered(spec: Spec) -> None:
         "matrix.dataflow": "ws", "matrix.shadow_weights": True, "matrix.rows": side, "matrix.cycles": "",
         "vector.lanes": side, "vector.cycles": type(spec.vector).model_fields["cycles"].default,
         "dma.bytes_per_cycle": side, "dma.granularity_bytes": side,
-        "control.fetch_cycles": 4 * WORDS // side, "control.shared_compute": False, **_TIMING,
+        "control.fetch_cycles": 4 * WORDS // side, "control.first_cycles": spec.dma.latency_cycles + 1,
+        "control.shared_compute": False, **_TIMING,
     }  # fmt: skip
+    if spec.dma.latency_cycles < 1:
+        raise _uncovered(spec, "dma.latency_cycles", 0, "at least 1")
     if side not in _SIDES:
         raise _uncovered(spec, "matrix.columns", side, f"one of {', '.join(map(str, _SIDES))}")
     for key, value in wanted.items():
@@ -55,8 +61,6 @@ def check_covered(spec: Spec) -> None:
         there = getattr(getattr(spec, section), name)
         if there != value:
             raise _uncovered(spec, key, there, repr(value))
-    if spec.dma.latency_cycles < 1:
-        raise _uncovered(spec, "dma.latency_cycles", 0, "at least 1")
     for name, pad in spec.scratchpads:
         if pad.ports != "1r1w":
             raise _uncovered(spec, f"scratchpads.{name}.ports", pad.ports, "'1r1w'")
@@ -126,6 +130,16 @@ def _top(spec: Spec) -> str:
     )
 
 
+def copy_library(modules: Sequence[str], directory: Path) -> tuple[str, ...]:
+    """Copy library modules, named below ``hls/rtl``, into ``directory``; returns the files' names."""
+    names = []
+    for module in modules:
+        source = files("gatewright.hls").joinpath("rtl", *f"{module}.v".split("/"))
+        names.append(f"{module.rpartition('/')[2]}.v")
+        (directory / names[-1]).write_text(source.read_text("utf-8"), encoding="utf-8")
+    return tuple(names)
+
+
 def write_accelerator(spec: Spec, directory: Path) -> tuple[str, ...]:
     """Write ``rtl/`` and ``design.json`` of an accelerator.
 
@@ -142,11 +156,7 @@ def write_accelerator(spec: Spec, directory: Path) -> tuple[str, ...]:
     check_covered(spec)
     rtl = directory / "rtl"
     rtl.mkdir(exist_ok=True)
-    sources = []
-    for name in LIBRARY:
-        source = files("gatewright.hls").joinpath("rtl", *f"{name}.v".split("/"))
-        sources.append(f"{name.rpartition('/')[2]}.v")
-        (rtl / sources[-1]).write_text(source.read_text("utf-8"), encoding="utf-8")
+    sources = list(copy_library(LIBRARY, rtl))
     (rtl / "gw_isa.vh").write_text(isa_header(), encoding="utf-8")
     sources.append(f"{TOP}.v")
     (rtl / sources[-1]).write_text(_top(spec), encoding="utf-8")

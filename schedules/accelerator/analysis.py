@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
 
 from gatewright.compiler.integer.graph import IntegerGraph
@@ -71,7 +72,24 @@ class Analysis:
     storages: Mapping[str, Storage]
     boundary: Mapping[str, Literal["entry", "exit"]]
 
-    @property
+    @cached_property
+    def readers(self) -> Mapping[str, tuple[Operation, ...]]:
+        """Stored tensor -> operations that read it, each once."""
+        found: dict[str, list[Operation]] = {}
+        for op in self.operations:
+            for name in dict.fromkeys(op.reads):
+                found.setdefault(name, []).append(op)
+        return {name: tuple(ops) for name, ops in found.items()}
+
+    @cached_property
+    def views(self) -> Mapping[str, tuple[str, ...]]:
+        """Stored tensor -> the tensors that are its bytes, itself among them."""
+        found: dict[str, list[str]] = {}
+        for name, root in self.stored.items():
+            found.setdefault(root, []).append(name)
+        return {root: tuple(names) for root, names in found.items()}
+
+    @cached_property
     def results(self) -> frozenset[str]:
         """Stored tensors that the host reads at the end."""
         names = [
@@ -79,7 +97,7 @@ class Analysis:
         ]
         return frozenset(self.stored[name] for name in names)
 
-    @property
+    @cached_property
     def host_layers(self) -> dict[str, str]:
         """Layer -> why it is on the host."""
         return {op.name: op.reason for op in self.operations if op.kind == "host"}

@@ -16,7 +16,7 @@ __all__ = ["Dependences"]
 
 _Clock = list[int]
 _Access = tuple[int, int, int, bool]
-"""(space, low, high, write) as in :class:`~gatewright.schedules.accelerator.footprints.Access`."""
+"""(space, low, high, write) as in :class:`~gatewright.schedules.accelerator.ranges.Ranges`."""
 _Entries = list[tuple[int, int, int]]
 _PRUNE = 512
 _COUNT = len(UNITS)

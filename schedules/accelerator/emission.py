@@ -227,8 +227,7 @@ class _Emitter:
         slots = place_slots(self.spec, shape, tiling, resident, limit, self.weights_first)
         assert slots is not None, "the planner found that it fits"
         lower_convolution(self.stream, job, tiling, slots)
-        size = slots.weights.addresses[1] - slots.weights.addresses[0] if len(slots.weights.addresses) > 1 else 0
-        self.weights_first = slots.weights.addresses[-1] + size
+        self.weights_first = slots.weights_end
 
     def _window(self, op: Operation, limit: int) -> None:
         tiling = self.tilings[op.name]

@@ -10,11 +10,13 @@ import numpy.typing as npt
 from gatewright.schedules.accelerator.analysis import Analysis
 from gatewright.schedules.accelerator.jobs import convolution_constants, convolution_shape, window_constants
 from gatewright.schedules.accelerator.lowering.window import WindowTiling
+from gatewright.schedules.accelerator.planner import Plan
 from gatewright.schedules.accelerator.program import Program
+from gatewright.schedules.accelerator.serialization import Package
 from gatewright.schedules.accelerator.spec import Spec
 from gatewright.schedules.accelerator.tile import Tiling
 
-__all__ = ["constant_image"]
+__all__ = ["constant_image", "packaged"]
 
 
 def constant_image(
@@ -37,3 +39,9 @@ def constant_image(
             assert data.size == size, f"{op.name}.{role}: {data.size} bytes, {size} planned"
             image[address : address + size] = data
     return image
+
+
+def packaged(spec: Spec, plan: Plan) -> Package:
+    """A planned network with its constants: all that executors need."""
+    constants = constant_image(spec, plan.analysis, plan.program, plan.schedule.tilings)
+    return Package(spec, plan.program, constants, plan.analysis.graph)

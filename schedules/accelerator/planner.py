@@ -21,9 +21,9 @@ from gatewright.schedules.accelerator.search.window import search_window
 from gatewright.schedules.accelerator.spec import Spec
 from gatewright.schedules.accelerator.stream import Stream
 from gatewright.schedules.accelerator.tile import Tiling
-from gatewright.schedules.accelerator.timing.event import simulate
+from gatewright.schedules.accelerator.timing.event import modelled_cycles, simulate
 
-__all__ = ["Schedule", "plan_network", "program_of"]
+__all__ = ["Plan", "Schedule", "plan_network", "program_of"]
 
 SHARES = (0.75, 0.0)
 """Shares of the activation scratchpad that resident tensors may take; the fastest wins."""
@@ -61,6 +61,15 @@ class Schedule:
             for name, fields in data["tilings"].items()
         }
         return cls(data["share"], tilings, data["cycles"])
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A network planned for an accelerator: what there is to do, how it is done, and the program."""
+
+    analysis: Analysis
+    schedule: Schedule
+    program: Program
 
 
 class _NoConstants:
@@ -126,15 +135,15 @@ class _Searcher:
         return known if isinstance(known, WindowTiling) else None
 
 
-def plan_network(spec: Spec, graph: IntegerGraph, budget: Budget | None = None) -> Schedule:
-    """The fastest schedule found.
+def plan_network(spec: Spec, graph: IntegerGraph, budget: Budget | None = None) -> Plan:
+    """The fastest plan found.
 
     Raises:
         ConstraintError: GW4308 when a layer fits the accelerator in no tiling.
     """
     analysis = analyse(spec, graph)
     searcher = _Searcher(spec, budget or Budget())
-    best: Schedule | None = None
+    best: Plan | None = None
     for share in SHARES:
         residency = choose_residents(spec, analysis, share)
         tilings = _tilings(analysis, residency, searcher)
@@ -143,9 +152,9 @@ def plan_network(spec: Spec, graph: IntegerGraph, budget: Budget | None = None) 
             continue
         schedule = Schedule(share, tilings, 0)
         program = program_of(spec, analysis, schedule)
-        cycles = sum(simulate(spec, run.words).total_cycles for run in program.runs)
-        if best is None or cycles < best.cycles:
-            best = replace(schedule, cycles=cycles)
+        cycles = modelled_cycles(spec, program)
+        if best is None or cycles < best.schedule.cycles:
+            best = Plan(analysis, replace(schedule, cycles=cycles), program)
         if not residency.regions:
             break
     if best is None:

@@ -1,6 +1,4 @@
-"""Footprints of a whole program at once: what :func:`~gatewright.schedules.accelerator.footprints.footprint` says of
-every instruction, as arrays.
-"""
+"""What memory every instruction of a program reads and writes, for the whole program at once."""
 
 from __future__ import annotations
 
@@ -10,14 +8,15 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from gatewright.schedules.accelerator.footprints import DRAM
-from gatewright.schedules.accelerator.isa.encoding import Words, column
-from gatewright.schedules.accelerator.isa.fields import FIELDS, OPCODES, SPACES, VECTOR_OPS
+from gatewright.schedules.accelerator.isa.encoding import Words, columns
+from gatewright.schedules.accelerator.isa.fields import OPCODES, SPACES, VECTOR_OPS
 from gatewright.schedules.accelerator.spec import Spec
 
-__all__ = ["ABSENT", "MOST", "Ranges", "conflicts", "program_accesses", "program_ranges"]
+__all__ = ["ABSENT", "DRAM", "MOST", "Ranges", "conflicts", "program_accesses", "program_ranges"]
 
 Column = npt.NDArray[np.int64]
+DRAM = -1
+"""Number of DRAM beside those of :data:`~gatewright.schedules.accelerator.isa.fields.SPACES`."""
 MOST = 5
 """Accesses an instruction has at most."""
 ABSENT = -2
@@ -28,10 +27,11 @@ _ACTIVATION, _WEIGHT, _CONSTANT, _ACCUMULATOR = (SPACES[n] for n in ("activation
 
 @dataclass(frozen=True)
 class Ranges:
-    """Accesses of n instructions, in the order of the scalar function; absent ones are empty.
+    """Accesses of n instructions; absent ones come last.
 
     Attributes:
-        space: (n, MOST) number of the memory, ``DRAM`` or ``ABSENT``. low, high: (n, MOST) ``[low, high)``.
+        space: (n, MOST) number of the memory, ``DRAM`` or ``ABSENT``.
+        low, high: (n, MOST) the smallest range ``[low, high)`` that holds every address touched, in units of the space.
         write: (n, MOST) bool.
     """
 
@@ -48,13 +48,7 @@ def program_ranges(spec: Spec, words: Words) -> Ranges:
     """What every instruction reads and writes."""
     shape = len(words), MOST
     found = Ranges(np.full(shape, ABSENT), np.zeros(shape, np.int64), np.zeros(shape, np.int64), np.zeros(shape, bool))
-    opcodes = words[:, 0] & 0xFF
-    for mnemonic, code in OPCODES.items():
-        (where,) = np.nonzero(opcodes == code)
-        if not len(where) or mnemonic == "halt":
-            continue
-        rows = words[where]
-        of = {name: column(rows, field) for name, field in FIELDS[mnemonic].items() if not name.startswith("wait_")}
+    for mnemonic, where, of in columns(words):
         accesses = {"matmul": _matmul, "vector": _vector}.get(mnemonic, _transfer)(spec, of)
         # Those that only some instructions have move up into the first free place.
         place = np.zeros(len(where), np.int64)

@@ -59,10 +59,8 @@ def resident_place(storage: Storage, border: Border, address: int) -> Place:
 def border_of(analysis: Analysis, name: str) -> Border | None:
     """The border all readers of a tensor agree on, or None: they want different values around it."""
     padding, fills = (0, 0, 0, 0), set()
-    for op in analysis.operations:
-        if name not in op.reads or not isinstance(op.layer, Conv2d | MaxPool2d | AvgPool2d):
-            continue
-        if any(op.layer.padding):
+    for op in analysis.readers.get(name, ()):
+        if isinstance(op.layer, Conv2d | MaxPool2d | AvgPool2d) and any(op.layer.padding):
             kind = analysis.graph[op.layer.inputs[0]].output
             fills.add((kind.qmin if isinstance(op.layer, MaxPool2d) else kind.zero_point) & 0xFF)
             a, b, c, d = op.layer.padding
@@ -109,10 +107,9 @@ def _may_stay(analysis: Analysis, op: Operation) -> bool:
     """Only layers with instructions that read and write the scratchpad in place touch the tensor, in one shape."""
     if op.kind not in ("convolution", "window"):
         return False
-    names = [name for name, root in analysis.stored.items() if root == op.name]
     if op.name in analysis.results:
         return False
-    readers = [reader for reader in analysis.operations if op.name in reader.reads]
+    names, readers = analysis.views[op.name], analysis.readers.get(op.name, ())
     if not readers or any(reader.kind not in ("convolution", "window") for reader in readers):
         return False
     # Read under another shape, only a single pixel means the same in both.

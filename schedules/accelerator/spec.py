@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import tomllib
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from gatewright.compiler.errors import UsageError
+from gatewright.schedules.accelerator.documents import parse_document, read_document
 from gatewright.schedules.accelerator.expressions import Expression
 
 __all__ = ["Control", "Dma", "Matrix", "Scratchpad", "Scratchpads", "Spec", "Vector", "parse_spec", "read_spec"]
@@ -256,16 +256,10 @@ def parse_spec(text: str, place: str) -> Spec:
         UsageError: GW4301 on text that is no TOML, an unknown or missing key, or an impossible accelerator.
     """
     try:
-        return Spec.model_validate(tomllib.loads(text))
-    except tomllib.TOMLDecodeError as error:
-        raise UsageError("GW4301", place, f"is no TOML: {error}", "mend the line it names") from None
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        reason = f"{where + ': ' if where else ''}{first['msg'].removeprefix('Value error, ')}"
-        raise UsageError(
-            "GW4301", place, reason, "start from a shipped spec: 'gatewright targets sim:systolic-8x8-ws' prints one"
-        ) from None
+        return parse_document(Spec, text)
+    except ValueError as error:
+        advice = "start from a shipped spec: 'gatewright targets sim:systolic-8x8-ws' prints one"
+        raise UsageError("GW4301", place, str(error), advice) from None
 
 
 def read_spec(path: Path) -> Spec:
@@ -275,8 +269,7 @@ def read_spec(path: Path) -> Spec:
         UsageError: GW4302 when the file cannot be read, GW4301 on what it says.
     """
     try:
-        text = path.read_text("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) and error.strerror else "is no UTF-8 text"
-        raise UsageError("GW4302", str(path), reason, "name a readable TOML file after sim:") from None
+        text = read_document(path)
+    except ValueError as error:
+        raise UsageError("GW4302", str(path), str(error), "name a readable TOML file after sim:") from None
     return parse_spec(text, str(path))

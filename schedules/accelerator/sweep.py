@@ -9,22 +9,20 @@ from __future__ import annotations
 import multiprocessing
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from copy import deepcopy
 from dataclasses import dataclass
 from itertools import product
 from typing import Any
 
-from pydantic import ValidationError
-
 from gatewright.compiler.errors import GatewrightError, UsageError
 from gatewright.compiler.integer.graph import IntegerGraph
-from gatewright.schedules.accelerator.analysis import analyse
 from gatewright.schedules.accelerator.area import area_proxy
+from gatewright.schedules.accelerator.documents import validate
 from gatewright.schedules.accelerator.energy import EnergyTable, energy_of
-from gatewright.schedules.accelerator.planner import plan_network, program_of
+from gatewright.schedules.accelerator.planner import plan_network
 from gatewright.schedules.accelerator.search.convolution import Budget
 from gatewright.schedules.accelerator.spec import Spec
 from gatewright.schedules.accelerator.timing.counts import Counts, by_layer, total_counts
-from gatewright.schedules.accelerator.timing.event import simulate
 
 __all__ = ["Axis", "GridPoint", "Outcome", "evaluated", "grid", "not_beaten"]
 
@@ -118,7 +116,7 @@ def _leaves(data: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
 
 
 def _point(base: Mapping[str, Any], values: Mapping[str, Any]) -> GridPoint:
-    data = _copy(base)
+    data = deepcopy(dict(base))
     for path, value in values.items():
         *sections, name = path.split(".")
         place = data
@@ -126,16 +124,9 @@ def _point(base: Mapping[str, Any], values: Mapping[str, Any]) -> GridPoint:
             place = place[section]
         place[name] = value
     try:
-        return GridPoint(values, Spec.model_validate(data))
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        reason = f"{where + ': ' if where else ''}{first['msg'].removeprefix('Value error, ')}"
-        return GridPoint(values, None, reason)
-
-
-def _copy(data: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: _copy(value) if isinstance(value, Mapping) else value for name, value in data.items()}
+        return GridPoint(values, validate(Spec, data))
+    except ValueError as error:
+        return GridPoint(values, None, str(error))
 
 
 @dataclass(frozen=True)
@@ -151,15 +142,14 @@ class _Task:
         if spec.energy not in self.tables:
             return Outcome(reason=f"energy: no table {spec.energy!r}; there are {', '.join(self.tables)}")
         try:
-            analysis = analyse(spec, self.graph)
-            program = program_of(spec, analysis, plan_network(spec, self.graph, self.budget))
-            cycles = sum(simulate(spec, run.words).total_cycles for run in program.runs)
+            plan = plan_network(spec, self.graph, self.budget)
         except GatewrightError as error:
             return Outcome(reason=f"{error.place}: {error.reason}")
-        counts = sum((total_counts(by_layer(spec, run.words, run.layers)) for run in program.runs), Counts())
+        runs, cycles = plan.program.runs, plan.schedule.cycles
+        counts = sum((total_counts(by_layer(spec, run.words, run.layers)) for run in runs), Counts())
         energy_pj = energy_of(spec, counts, self.tables[spec.energy]).energy_pj
         return Outcome(
-            cycles, cycles / spec.clock_mhz, energy_pj / 1e6, area_proxy(spec).total_mm2, len(analysis.host_layers)
+            cycles, cycles / spec.clock_mhz, energy_pj / 1e6, area_proxy(spec).total_mm2, len(plan.analysis.host_layers)
         )
 
 

@@ -3,7 +3,6 @@ and what :mod:`gatewright.targets.accelerator.hardware` makes."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -12,11 +11,12 @@ import numpy.typing as npt
 
 from gatewright.schedules.accelerator.isa.text import disassemble
 from gatewright.schedules.accelerator.serialization import FILES, Package, read_package, write_package
-from gatewright.schedules.accelerator.timing.event import simulate
+from gatewright.schedules.accelerator.timing.event import modelled_cycles
 from gatewright.targets.accelerator.hardware import build_hardware
 from gatewright.targets.accelerator.machine.network import Network
 from gatewright.targets.accelerator.planning import package_of
 from gatewright.targets.base import BuildPlan, IntegerLibrary, ModelledTiming
+from gatewright.targets.products import write_json
 
 __all__ = ["build", "load", "load_package", "read_modelled"]
 
@@ -36,7 +36,7 @@ def build(plan: BuildPlan, directory: Path) -> None:
                 current = layer
             listing.append(line + "\n")
     (directory / "program.asm").write_text("".join(listing), encoding="utf-8")
-    (directory / "plan.json").write_text(json.dumps(plan.to_json(), indent=1) + "\n", encoding="utf-8")
+    write_json(directory / "plan.json", plan.to_json())
     build_hardware(package, plan.options, plan.digest(), directory)
 
 
@@ -62,13 +62,13 @@ class _Library:
 def load(directory: Path) -> IntegerLibrary:
     """The functional executor on the program in ``directory``."""
     package = load_package(directory)
-    return _Library(Network(package.spec, package.program, package.constants, package.graph))
+    return _Library(Network(package))
 
 
 def read_modelled(directory: Path) -> ModelledTiming | None:
     """Time of one inference by the event-driven model; None where everything runs on the host."""
     package = load_package(directory)
-    cycles = sum(simulate(package.spec, run.words).total_cycles for run in package.program.runs)
+    cycles = modelled_cycles(package.spec, package.program)
     if not cycles:
         return None
     clock_mhz = package.spec.clock_mhz

@@ -7,7 +7,7 @@ from typing import Any
 
 from gatewright.compiler.errors import UsageError
 from gatewright.schedules.accelerator.spec import Spec
-from gatewright.targets.accelerator.planning import program_of_plan
+from gatewright.targets.accelerator.planning import plan_of, spec_of
 from gatewright.targets.accelerator.simulating import simulation
 from gatewright.targets.base import BuildPlan, Estimate, Figure, LayerEstimate
 
@@ -33,15 +33,19 @@ def cycles_error(spec: Spec) -> str:
 
 def make_estimate(plan: BuildPlan) -> Estimate:
     """Figures of ``plan``."""
-    spec, analysis, _, program = program_of_plan(plan)
-    found = simulation(spec, program, analysis.graph)
+    spec, network = spec_of(plan), plan_of(plan)
+    program = network.program
+    found = simulation(spec, program, network.analysis.graph)
     totals, error = found.totals, cycles_error(spec)
     cycles, latency_us = int(totals["cycles"]), float(totals["latency_us"])
-    energy = f"energy: {found.models['energy']}"
     bytes_ = totals["bytes"]
     figures = {
         "latency_cycles": Figure(cycles, "cycles", "event", error),
         "interval_cycles": Figure(cycles, "cycles", "event", error),
+        "closed_form_cycles": Figure(
+            totals["closed_form_cycles"], "cycles", "closed_form", "never above latency_cycles"
+        ),
+        "roofline_cycles": Figure(totals["roofline_cycles"], "cycles", "roofline", "never above latency_cycles"),
         "clock_mhz": Figure(spec.clock_mhz, "MHz", "set", "of the spec"),
         "latency_us": Figure(latency_us, "us", "event", error),
         "inferences_per_second": Figure(round(1e6 / latency_us, 2) if cycles else 0.0, "1/s", "event", error),
@@ -50,13 +54,12 @@ def make_estimate(plan: BuildPlan) -> Estimate:
         "dram_bytes": Figure(bytes_["dram_read"] + bytes_["dram_written"], "bytes", "counted", "exact"),
         "macs": Figure(totals["macs"], "MAC", "counted", "exact"),
         "instructions": Figure(sum(len(run.words) for run in program.runs), "instructions", "counted", "exact"),
-        "host_layers": Figure(
-            len(plan.settings["host_layers"]), "layers", "counted", "exact; their time is in no figure"
-        ),
+        "host_layers": Figure(len(plan.settings["host_layers"]), "layers", "counted", "exact; in no figure"),
     }
     rows = {row["layer"]: row for row in found.layers}
     layers = tuple(LayerEstimate(row["layer"], row["op"], _layer(rows.get(row["layer"]), error)) for row in plan.layers)
-    return Estimate(plan.target, figures, layers, {**_MODELS, "energy": energy})
+    tiers = {name: found.models[f"{name}_cycles"] for name in ("closed_form", "roofline")}
+    return Estimate(plan.target, figures, layers, {**_MODELS, **tiers, "energy": found.models["energy"]})
 
 
 def _layer(row: Mapping[str, Any] | None, error: str) -> dict[str, Figure]:

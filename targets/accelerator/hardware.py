@@ -6,8 +6,6 @@ Products in the target's folder: ``rtl/`` (Verilog, its simulation and logs), ``
 
 from __future__ import annotations
 
-import json
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -18,10 +16,9 @@ from gatewright.compiler.errors import MismatchError
 from gatewright.schedules.accelerator.serialization import Package
 from gatewright.schedules.accelerator.timing.event import simulate
 from gatewright.targets.accelerator.machine.network import Network
+from gatewright.targets.products import MEASURED, say, write_json
 
-__all__ = ["build_hardware", "read_measured"]
-
-MEASURED = "measured.json"
+__all__ = ["build_hardware"]
 
 
 def build_hardware(package: Package, options: Mapping[str, Any], digest: str, directory: Path) -> None:
@@ -40,21 +37,8 @@ def build_hardware(package: Package, options: Mapping[str, Any], digest: str, di
     if options["liberty"]:
         measured |= _mapped(package, options, directory / "cells")
     if measured:
-        _say(", ".join(f"{name} {value:g}" for name, value in measured.items()))
-        (directory / MEASURED).write_text(json.dumps(measured, indent=1) + "\n", encoding="utf-8")
-
-
-def _say(text: str) -> None:
-    sys.stderr.write(f"measured: {text}\n")
-
-
-def read_measured(directory: Path) -> Mapping[str, float]:
-    """What was measured in a build, by the name of the total; empty when nothing was."""
-    path = directory / MEASURED
-    if not path.is_file():
-        return {}
-    found: dict[str, float] = json.loads(path.read_text("utf-8"))
-    return found
+        say("measured: " + ", ".join(f"{name} {value:g}" for name, value in measured.items()))
+        write_json(directory / MEASURED, measured)
 
 
 def _simulated(package: Package, digest: str, folder: Path) -> dict[str, float]:
@@ -63,7 +47,7 @@ def _simulated(package: Package, digest: str, folder: Path) -> dict[str, float]:
     from gatewright.targets.accelerator.machine.rtl import RtlExecutor
 
     executor = RtlExecutor(build_simulation(package.spec, folder))
-    network = Network(package.spec, package.program, package.constants, package.graph)
+    network = Network(package)
     generator = np.random.default_rng(int(digest[:8], 16))
     inputs = {
         layer.name: generator.integers(layer.output.qmin, layer.output.qmax, layer.output.shape, endpoint=True)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
-from gatewright.compiler.errors import UsageError
+from gatewright.targets.settings import parse_options
 
 __all__ = ["AcceleratorOptions", "parse"]
 
@@ -43,15 +43,4 @@ def parse(options: Mapping[str, Any]) -> AcceleratorOptions:
     Raises:
         UsageError: GW0409 on an unknown option or a value it does not take.
     """
-    try:
-        return AcceleratorOptions.model_validate(dict(options))
-    except ValidationError as error:
-        first = error.errors()[0]
-        name = str(first["loc"][0])
-        known = ", ".join(AcceleratorOptions.model_fields)
-        if first["type"] == "extra_forbidden":
-            raise UsageError("GW0409", f"sim.{name}", "no such option", f"known options: {known}") from None
-        raise UsageError(
-            "GW0409", f"sim.{name}", f"{options[name]!r}: {first['msg'].lower()}",
-            "see 'gatewright targets sim' for what it takes",
-        ) from None  # fmt: skip
+    return parse_options(AcceleratorOptions, options, "sim", "GW0409")

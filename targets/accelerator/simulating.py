@@ -11,8 +11,10 @@ from gatewright.schedules.accelerator.energy import Energy, EnergyTable, energy_
 from gatewright.schedules.accelerator.program import HostStep, Program
 from gatewright.schedules.accelerator.spec import Spec
 from gatewright.schedules.accelerator.timing.attribution import PARTS, LayerCycles, attribute, joined, utilisation
+from gatewright.schedules.accelerator.timing.closed import program_cycles
 from gatewright.schedules.accelerator.timing.counts import Counts, by_layer, total_counts
 from gatewright.schedules.accelerator.timing.event import simulate
+from gatewright.schedules.accelerator.timing.roofline import network_roof
 from gatewright.targets.accelerator.building import load_package
 from gatewright.targets.accelerator.energy_tables import energy_table
 from gatewright.targets.accelerator.roofline_plot import LayerPoint, roofline_svg
@@ -54,11 +56,13 @@ def simulation(spec: Spec, program: Program, graph: IntegerGraph) -> Simulation:
         return roofline_svg(spec, [layer_point(spec, name, cycles[name], counts[name]) for name in counts], title)
 
     return Simulation(
-        totals=_totals(spec, cycles, total_counts(counts), total, table),
+        totals={**_totals(spec, cycles, total_counts(counts), total, table), **_tiers(spec, program, counts)},
         layers=rows,
         host_layers={step.layer: step.reason for step in program.steps if isinstance(step, HostStep)},
         models={
             "cycles": "event-driven model of the command stream; split along its critical path",
+            "closed_form_cycles": "both units with their dependences, as if DRAM and instructions took no time",
+            "roofline_cycles": "work at full width or bytes at full bandwidth, whichever is longer",
             "roofline": "MACs over a layer's cycles, or over its busiest unit's where other work hides it",
             "utilisation": f"multiply-accumulates over cycles x {spec.matrix.rows} x {spec.matrix.columns}",
             "bytes": "counted in the command stream: through DMA, and through the ports of the scratchpads",
@@ -84,6 +88,14 @@ def _totals(
         "split": {part: sum(getattr(layer, part) for layer in cycles.values()) for part in PARTS},
         "bytes": _bytes(counts),
         "energy_pj": {level: round(pj, 3) for level, pj in energy.pj.items()},
+    }
+
+
+def _tiers(spec: Spec, program: Program, counts: Mapping[str, Counts]) -> dict[str, int]:
+    """The coarser tiers of the timing model: neither is ever above the event-driven one."""
+    return {
+        "closed_form_cycles": sum(program_cycles(spec, run.words) for run in program.runs),
+        "roofline_cycles": network_roof(spec, counts).bound_cycles,
     }
 
 

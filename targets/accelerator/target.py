@@ -89,7 +89,7 @@ class AcceleratorTarget(Target):
     @classmethod
     def measured(cls, directory: Path) -> Mapping[str, float]:
         """What RTL simulation, place and route and synthesis measured in a build, by the name of the total."""
-        from gatewright.targets.accelerator.hardware import read_measured
+        from gatewright.targets.products import read_measured
 
         return read_measured(directory)
 

@@ -7,8 +7,6 @@ report of every seed), ``plan.json``, ``build.json`` (what was built and what wa
 from __future__ import annotations
 
 import json
-import sys
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, cast
 
@@ -18,11 +16,11 @@ from gatewright.compiler.errors import ToolError
 from gatewright.hls.lattice.database import Site
 from gatewright.schedules.stream.resources import RESOURCES
 from gatewright.targets.base import BuildPlan, IntegerLibrary, ModelledTiming
+from gatewright.targets.products import MEASURED, say, write_json
 
-__all__ = ["build", "load", "read_measured", "read_modelled"]
+__all__ = ["build", "load", "read_modelled"]
 
 DESIGN = "design"
-MEASURED = "measured.json"
 _SELF_TEST_SAMPLES = 4
 
 
@@ -39,13 +37,13 @@ def build(plan: BuildPlan, directory: Path, site: Site) -> None:
     design = directory / DESIGN
     design.mkdir()
     project.write(network_of(plan), design, {"plan": plan.digest(), "device": site.device.name})
-    _write_json(directory / "plan.json", plan.to_json())
+    write_json(directory / "plan.json", plan.to_json())
     status: dict[str, Any] = {"schema_version": 1, "simulation": "not asked for", "bitstream": "", "warnings": []}
     if plan.options["simulate"] is not False:
         _simulation(plan, design, status)
     if plan.settings["bitstream"]:
         _bitstream(plan, directory, design, site, status)
-    _write_json(directory / "build.json", status)
+    write_json(directory / "build.json", status)
 
 
 def load(directory: Path) -> IntegerLibrary:
@@ -57,15 +55,6 @@ def load(directory: Path) -> IntegerLibrary:
     from gatewright.hls.lattice.simulation import Simulation
 
     return cast(IntegerLibrary, Simulation(directory / DESIGN))
-
-
-def read_measured(directory: Path) -> Mapping[str, float]:
-    """What place and route measured in a build, by the name of the total; empty when it did not run."""
-    path = directory / MEASURED
-    if not path.is_file():
-        return {}
-    found: dict[str, float] = json.loads(path.read_text("utf-8"))
-    return found
 
 
 def read_modelled(directory: Path) -> ModelledTiming:
@@ -105,7 +94,7 @@ def _bitstream(plan: BuildPlan, directory: Path, design: Path, site: Site, statu
     options = plan.options
     made = build_bitstream(
         design, site, float(plan.settings["clock_mhz"]), range(1, int(options["seeds"]) + 1), int(options["jobs"]),
-        _say, baud=options["baud"], self_test=_vectors(plan) if options["self_test"] else None,
+        say, baud=options["baud"], self_test=_vectors(plan) if options["self_test"] else None,
         timeout_s=float(options["timeout_s"]),
     )  # fmt: skip
     status["bitstream"] = str(made.path.relative_to(directory.resolve()))
@@ -115,7 +104,7 @@ def _bitstream(plan: BuildPlan, directory: Path, design: Path, site: Site, statu
         notes.append(f"write design/{WEIGHTS} into the flash at {made.board.weights_offset:#x}")
     status["note"] = "; ".join(notes)
     for note in notes:
-        _say(note)
+        say(note)
     fmax = made.best.fmax_mhz
     measured = {
         "clock_mhz": round(fmax, 2),
@@ -126,7 +115,7 @@ def _bitstream(plan: BuildPlan, directory: Path, design: Path, site: Site, statu
     for stage, counts in made.synthesis.stages.items():
         for name in RESOURCES:
             measured[f"{stage}.{name}"] = getattr(counts, name)
-    _write_json(directory / MEASURED, measured)
+    write_json(directory / MEASURED, measured)
 
 
 def _cycles(plan: BuildPlan) -> int:
@@ -148,12 +137,3 @@ def _vectors(plan: BuildPlan) -> tuple[dict[str, Any], dict[str, Any]]:
         for layer in graph.inputs
     }
     return inputs, dict(Reference(graph).run(inputs))
-
-
-def _say(text: str) -> None:
-    """Progress of tools that take minutes goes where nobody parses it."""
-    print(f"  {text}", file=sys.stderr, flush=True)  # noqa: T201
-
-
-def _write_json(path: Path, data: object) -> None:
-    path.write_text(json.dumps(data, indent=1, sort_keys=False) + "\n", encoding="utf-8")

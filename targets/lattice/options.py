@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
-from gatewright.compiler.errors import UsageError
+from gatewright.targets.settings import parse_options
 
 __all__ = ["LatticeOptions", "parse"]
 
@@ -57,15 +57,4 @@ def parse(options: Mapping[str, Any]) -> LatticeOptions:
     Raises:
         UsageError: GW0407 on an unknown option or a value it does not take.
     """
-    try:
-        return LatticeOptions.model_validate(dict(options))
-    except ValidationError as error:
-        first = error.errors()[0]
-        name = str(first["loc"][0])
-        known = ", ".join(LatticeOptions.model_fields)
-        if first["type"] == "extra_forbidden":
-            raise UsageError("GW0407", f"lattice.{name}", "no such option", f"known options: {known}") from None
-        reason = f"{options[name]!r}: {first['msg'].lower()}"
-        raise UsageError(
-            "GW0407", f"lattice.{name}", reason, "see 'gatewright targets lattice' for what it takes"
-        ) from None
+    return parse_options(LatticeOptions, options, "lattice", "GW0407")

@@ -87,7 +87,7 @@ class LatticeTarget(Target):
     @classmethod
     def measured(cls, directory: Path) -> Mapping[str, float]:
         """What place and route measured in a build, by the name of the total."""
-        from gatewright.targets.lattice.building import read_measured
+        from gatewright.targets.products import read_measured
 
         return read_measured(directory)
 

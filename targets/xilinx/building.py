@@ -16,13 +16,13 @@ from typing import Any, cast
 from gatewright.compiler.errors import ToolError
 from gatewright.compiler.integer.graph import IntegerGraph
 from gatewright.targets.base import BuildPlan, Estimate, IntegerLibrary, ModelledTiming
+from gatewright.targets.products import MEASURED, read_measured, write_json
 from gatewright.targets.xilinx.estimating import make_estimate
 from gatewright.targets.xilinx.synth import command, synthesize
 
-__all__ = ["build", "estimate_json", "load", "read_measured", "read_modelled"]
+__all__ = ["build", "estimate_json", "load", "read_modelled"]
 
 PROJECT = "hls"
-MEASURED = "measured.json"
 
 
 def build(plan: BuildPlan, directory: Path) -> None:
@@ -40,7 +40,7 @@ def build(plan: BuildPlan, directory: Path) -> None:
         # a missing tool is said now, not after the C simulation has been compiled
         command(str(plan.settings["backend"]), bool(plan.options["vsynth"]))
     project.write(graph, plan.layers, _hls_settings(plan, graph), folder)
-    _write_json(directory / "plan.json", plan.to_json())
+    write_json(directory / "plan.json", plan.to_json())
     status: dict[str, Any] = {"schema_version": 1, "project": PROJECT, "csim": "not asked for", "warnings": []}
     if plan.options["csim"] is not False:
         _simulation(plan, folder, status)
@@ -48,10 +48,10 @@ def build(plan: BuildPlan, directory: Path) -> None:
     if plan.options["synth"]:
         timeout_s, vsynth = float(plan.options["synth_timeout_s"]), bool(plan.options["vsynth"])
         measured = synthesize(folder, plan.settings, timeout_s, vsynth)
-        _write_json(directory / MEASURED, measured)
-    _write_json(directory / "build.json", status)
+        write_json(directory / MEASURED, measured)
+    write_json(directory / "build.json", status)
     estimate = make_estimate(plan, measured)
-    _write_json(directory / "estimate.json", estimate_json(estimate))
+    write_json(directory / "estimate.json", estimate_json(estimate))
     (directory / "README.md").write_text(_readme(plan, estimate, status), encoding="utf-8")
 
 
@@ -64,15 +64,6 @@ def load(directory: Path) -> IntegerLibrary:
     from gatewright.hls import csim
 
     return cast(IntegerLibrary, csim.load(directory / PROJECT))
-
-
-def read_measured(directory: Path) -> Mapping[str, float]:
-    """What synthesis measured in a build, by the name of the total; empty when it did not run."""
-    path = directory / MEASURED
-    if not path.is_file():
-        return {}
-    found: dict[str, float] = json.loads(path.read_text("utf-8"))
-    return found
 
 
 def read_modelled(directory: Path) -> ModelledTiming:
@@ -139,10 +130,6 @@ def _simulation(plan: BuildPlan, folder: Path, status: dict[str, Any]) -> None:
         )
     else:
         status["csim"] = "built"
-
-
-def _write_json(path: Path, data: object) -> None:
-    path.write_text(json.dumps(data, indent=1, sort_keys=False) + "\n", encoding="utf-8")
 
 
 def _readme(plan: BuildPlan, estimate: Estimate, status: Mapping[str, Any]) -> str:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from gatewright.compiler.errors import UsageError
+from gatewright.targets.settings import parse_options
 
 __all__ = ["XilinxOptions", "parse"]
 
@@ -71,14 +71,8 @@ def parse(options: Mapping[str, Any]) -> XilinxOptions:
     Raises:
         UsageError: GW0402 on an unknown option or a value it does not take.
     """
-    try:
-        return XilinxOptions.model_validate(dict(options))
-    except ValidationError as error:
-        first = error.errors()[0]
-        name = str(first["loc"][0])
-        known = ", ".join(XilinxOptions.model_fields)
-        if first["type"] == "extra_forbidden":
-            raise UsageError("GW0402", f"xilinx.{name}", "no such option", f"known options: {known}") from None
-        reason = f"{options[name]!r}: {first['msg'].lower()}"
-        field = XilinxOptions.model_fields[name]
-        raise UsageError("GW0402", f"xilinx.{name}", reason, f"the default is {field.default!r}") from None
+
+    def default(name: str) -> str:
+        return f"the default is {XilinxOptions.model_fields[name].default!r}"
+
+    return parse_options(XilinxOptions, options, "xilinx", "GW0402", default)

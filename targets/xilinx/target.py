@@ -99,7 +99,7 @@ class XilinxTarget(Target):
     @classmethod
     def measured(cls, directory: Path) -> Mapping[str, float]:
         """What synthesis measured in a build, by the name of the total."""
-        from gatewright.targets.xilinx.building import read_measured
+        from gatewright.targets.products import read_measured
 
         return read_measured(directory)
 

@@ -8,25 +8,21 @@ import pytest
 from gatewright.compiler.errors import GatewrightError
 from gatewright.compiler.integer.graph import IntegerGraph
 from gatewright.compiler.integer.reference import Reference
-from gatewright.schedules.accelerator.analysis import analyse
-from gatewright.schedules.accelerator.image import constant_image
-from gatewright.schedules.accelerator.planner import plan_network, program_of
+from gatewright.schedules.accelerator.image import packaged
+from gatewright.schedules.accelerator.planner import plan_network
 from gatewright.schedules.accelerator.search.convolution import Budget
 from gatewright.schedules.accelerator.spec import Spec
 from gatewright.targets.accelerator.machine.network import Network
-from gatewright.targets.accelerator.machine.reordered import reordered
 from tests.accelerator.random_layers import random_layer
 from tests.accelerator.random_specs import random_spec
+from tests.accelerator.reordered import reordered
 from tests.strategies import random_graph, random_inputs
 
 BUDGET = Budget(candidates=1)
 
 
 def network_of(spec: Spec, graph: IntegerGraph) -> Network:
-    analysis = analyse(spec, graph)
-    schedule = plan_network(spec, graph, BUDGET)
-    program = program_of(spec, analysis, schedule)
-    return Network(spec, program, constant_image(spec, analysis, program, schedule.tilings), graph)
+    return Network(packaged(spec, plan_network(spec, graph, BUDGET)))
 
 
 def compare(spec: Spec, graph: IntegerGraph, seed: int) -> int:

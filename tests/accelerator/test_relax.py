@@ -23,10 +23,10 @@ from gatewright.compiler.integer.tensor import TensorType
 from gatewright.compiler.integer.text import print_graph
 from gatewright.compiler.integer.to_relax import emit
 from gatewright.compiler.quantize.options import QuantizeOptions
+from gatewright.schedules.accelerator import image
 from gatewright.schedules.accelerator.analysis import analyse
 from gatewright.schedules.accelerator.embedding import embed, extract
-from gatewright.schedules.accelerator.image import constant_image
-from gatewright.schedules.accelerator.planner import plan_network, program_of
+from gatewright.schedules.accelerator.planner import plan_network
 from gatewright.schedules.accelerator.serialization import Package
 from gatewright.schedules.accelerator.spec import parse_spec
 from gatewright.targets.accelerator.database import resolve, shipped_text
@@ -285,9 +285,7 @@ def test_constants_lie_in_the_library_once() -> None:
 
 def packaged(graph: IntegerGraph) -> Package:
     spec = resolve(SPEC)
-    analysis, schedule = analyse(spec, graph), plan_network(spec, graph)
-    program = program_of(spec, analysis, schedule)
-    return Package(spec, program, constant_image(spec, analysis, program, schedule.tilings), graph)
+    return image.packaged(spec, plan_network(spec, graph))
 
 
 def test_embedding_round_trip() -> None:

@@ -210,6 +210,10 @@ def test_parameters_of_the_shipped_size() -> None:
         ("dma", {"bytes_per_cycle": 16.0}, "dma.bytes_per_cycle = 16.0"),
         ("dma", {"latency_cycles": 0}, "dma.latency_cycles = 0"),
         ("control", {"shared_compute": True}, "control.shared_compute = True"),
+        ("control", {"first_cycles": 0}, "control.first_cycles = 0"),
+        ("control", {"issue_cycles": 0}, "control.issue_cycles = 0"),
+        ("control", {"refill_cycles": 0}, "control.refill_cycles = 0"),
+        ("control", {"halt_cycles": 0}, "control.halt_cycles = 0"),
     ],
 )
 def test_a_spec_the_rtl_is_not_made_for(section: str, change: dict[str, object], place: str) -> None:

@@ -28,5 +28,5 @@ def test_a_network_through_the_rtl(models: Path, tmp_path: Path, name: str) -> N
     package = load_package(folder)
     found = compare(package, build_simulation(package.spec, tmp_path / "rtl"), dict(random_inputs(package.graph, 1)))
     assert found.instructions > 50
-    assert (found.wrong_bytes, found.wrong_durations, found.off_contract) == (0, 0, 0)
-    assert found.modelled_cycles == pytest.approx(found.cycles, rel=0.001)
+    assert (found.wrong_bytes, found.off_model, found.off_contract) == (0, 0, 0)
+    assert found.modelled_cycles == found.cycles

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from gatewright.compiler.integer.graph import IntegerGraph
 from gatewright.schedules.accelerator.analysis import analyse
 from gatewright.schedules.accelerator.isa.encoding import decode
-from gatewright.schedules.accelerator.planner import plan_network, program_of
+from gatewright.schedules.accelerator.planner import plan_network
 from gatewright.schedules.accelerator.program import Program
 from gatewright.schedules.accelerator.spec import Spec
 from gatewright.schedules.accelerator.timing.attribution import LayerCycles
@@ -26,7 +26,7 @@ from tests.strategies import random_graph
 
 def _made(name: str, seed: int) -> tuple[Spec, Program, IntegerGraph]:
     spec, graph = shipped()[name], random_graph(seed, layers=5, max_bits=8)
-    return spec, program_of(spec, analyse(spec, graph), plan_network(spec, graph)), graph
+    return spec, plan_network(spec, graph).program, graph
 
 
 @pytest.mark.parametrize("name", ["systolic-8x8-ws", "vta-pynq", "nvdla-small"])

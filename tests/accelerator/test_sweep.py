@@ -9,9 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gatewright.compiler.errors import UsageError
-from gatewright.schedules.accelerator.analysis import analyse
 from gatewright.schedules.accelerator.area import area_proxy
-from gatewright.schedules.accelerator.planner import plan_network, program_of
+from gatewright.schedules.accelerator.planner import plan_network
 from gatewright.schedules.accelerator.search.convolution import Budget
 from gatewright.schedules.accelerator.sweep import Axis, Outcome, evaluated, grid, not_beaten
 from gatewright.targets.accelerator.database import shipped
@@ -73,13 +72,12 @@ def test_figures_are_those_of_a_build() -> None:
     for point, outcome in possible:
         spec = point.spec
         assert spec is not None
-        analysis = analyse(spec, graph)
-        program = program_of(spec, analysis, plan_network(spec, graph, _BUDGET))
-        totals = simulation(spec, program, graph).totals
+        plan = plan_network(spec, graph, _BUDGET)
+        totals = simulation(spec, plan.program, graph).totals
         assert outcome.cycles == totals["cycles"]
         assert round(outcome.energy_uj, 6) == totals["energy_uj"]
         assert outcome.latency_us == outcome.cycles / spec.clock_mhz
-        assert outcome.host_layers == len(analysis.host_layers)
+        assert outcome.host_layers == len(plan.analysis.host_layers)
         assert outcome.area_mm2 == area_proxy(spec).total_mm2
 
 

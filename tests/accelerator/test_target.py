@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gatewright.compiler.errors import TargetError, UsageError
+from gatewright.compiler.errors import GatewrightError, TargetError, UsageError
 from gatewright.compiler.integer.graph import IntegerGraph
 from gatewright.compiler.integer.layers import Add, Input
 from gatewright.compiler.integer.reference import Reference
@@ -68,7 +68,10 @@ def test_estimates_are_those_of_the_built_program(tmp_path: Path) -> None:
     estimate = target.estimate(target.plan(model_of(graph), {}))
     modelled = AcceleratorTarget.modelled(built(graph, tmp_path / "a"))
     assert modelled is not None
-    assert estimate.totals["latency_us"].value == pytest.approx(modelled.latency_seconds * 1e6, rel=1e-4)
+    cycles, clock_mhz = estimate.totals["latency_cycles"].value, estimate.totals["clock_mhz"].value
+    assert cycles / (clock_mhz * 1e6) == modelled.latency_seconds
+    tiers = [estimate.totals[name].value for name in ("roofline_cycles", "closed_form_cycles")]
+    assert min(tiers) > 0 and max(tiers) <= cycles
     assert all(figure.model in estimate.models for figure in estimate.totals.values())
 
 
@@ -113,9 +116,8 @@ def test_damaged_artefacts(name: str, tmp_path: Path) -> None:
             (folder / name).write_bytes(content)
         if name in ("constants.bin", "program.bin") and content is not None and len(content) == len(good):
             continue  # any bytes are weights, most are instructions; checksums in the manifest see it
-        with pytest.raises((TargetError, Exception)) as caught:
+        with pytest.raises(GatewrightError):
             AcceleratorTarget.load(folder)
-        assert getattr(caught.value, "code", "").startswith("GW"), (content, caught.value)
 
 
 def test_user_specs(tmp_path: Path) -> None:

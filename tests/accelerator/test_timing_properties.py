@@ -11,7 +11,6 @@ from gatewright.schedules.accelerator.isa.encoding import Words
 from gatewright.schedules.accelerator.tile import Tiling
 from gatewright.schedules.accelerator.timing.closed import (
     array_cycles,
-    compute_durations,
     convolution_cycles,
     flow_shop_cycles,
     program_cycles,
@@ -19,7 +18,7 @@ from gatewright.schedules.accelerator.timing.closed import (
 )
 from gatewright.schedules.accelerator.timing.counts import by_layer
 from gatewright.schedules.accelerator.timing.event import simulate
-from gatewright.schedules.accelerator.timing.roofline import network_roof, roof, roofs
+from gatewright.schedules.accelerator.timing.roofline import network_roof, roof
 from tests.accelerator.random_specs import make_spec
 from tests.accelerator.timed_layers import TimedLayer, changed, in_the_limit, random_accelerator, random_shape
 
@@ -47,9 +46,7 @@ def test_the_event_model_is_never_below_the_other_tiers(seed: int) -> None:
     for words, tiling in zip(programs, tilings, strict=True):
         event = simulate(layer.spec, words)
         counts = by_layer(layer.spec, words, ["layer"] * len(words))
-        bound = network_roof(layer.spec, counts).bound_cycles
-        assert bound == max(roof.bound_cycles for roof in roofs(layer.spec, counts).values())
-        assert event.total_cycles >= bound
+        assert event.total_cycles >= network_roof(layer.spec, counts).bound_cycles
         assert event.total_cycles >= program_cycles(layer.spec, words)
         assert event.total_cycles >= convolution_cycles(layer.spec, layer.shape, tiling)
         assert event.total_cycles >= max(event.busy_cycles.values())
@@ -62,8 +59,7 @@ def test_the_limit_of_the_event_model_is_the_closed_form(seed: int) -> None:
     for words, tiling in zip(programs, tilings, strict=True):
         closed = convolution_cycles(layer.spec, layer.shape, tiling)
         event = simulate(layer.spec, words)
-        free = simulate(layer.spec, words, compute_durations(layer.spec, words)).total_cycles
-        assert free == program_cycles(layer.spec, words)
+        free = program_cycles(layer.spec, words)
         # With one queue for both directions a load waits behind stores, which the closed form does not know.
         if layer.spec.dma.channels == 2:
             assert free == closed

@@ -15,12 +15,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gatewright.schedules.accelerator.analysis import analyse
 from gatewright.schedules.accelerator.isa.encoding import decode
 from gatewright.schedules.accelerator.isa.fields import UNITS
 from gatewright.schedules.accelerator.isa.text import assemble
 from gatewright.schedules.accelerator.memory import Region, Request
-from gatewright.schedules.accelerator.planner import plan_network, program_of
+from gatewright.schedules.accelerator.planner import plan_network
 from gatewright.schedules.accelerator.program import HostStep, Program, Run
 from gatewright.schedules.accelerator.spec import Spec, parse_spec
 from gatewright.schedules.accelerator.timing.event import Timeline, simulate
@@ -33,7 +32,7 @@ Event = dict[str, Any]
 
 def _planned(spec: Spec, seed: int, layers: int) -> tuple[Program, list[Timeline]]:
     graph = random_graph(seed, layers=layers, max_bits=8)
-    program = program_of(spec, analyse(spec, graph), plan_network(spec, graph))
+    program = plan_network(spec, graph).program
     return program, [simulate(spec, run.words) for run in program.runs]
 
 

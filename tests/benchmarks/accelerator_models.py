@@ -29,7 +29,7 @@ from gatewright.compiler.runtime.boundary import quantize_inputs
 from gatewright.targets.accelerator import AcceleratorTarget
 from gatewright.targets.accelerator.building import load_package
 from gatewright.targets.accelerator.machine.network import Network
-from gatewright.targets.accelerator.machine.reordered import reordered
+from tests.accelerator.reordered import reordered
 from tests.benchmarks.accuracy import models_folder
 from tests.strategies import random_inputs
 
@@ -72,7 +72,7 @@ def run(ready: Prepared, inputs: Sequence[dict[str, Any]], spec: str, folder: Pa
     plan_seconds = time.perf_counter() - start
     target.build(plan, folder)
     package = load_package(folder)
-    network = Network(package.spec, package.program, package.constants, package.graph)
+    network = Network(package)
     reference = Reference(package.graph)
     mismatching = compared = 0
     run_seconds = 0.0

@@ -3,9 +3,9 @@
     python -m tests.benchmarks.accelerator_rtl                                     # ic_resnet8_int8, kws_dscnn_int8
     python -m tests.benchmarks.accelerator_rtl ic_resnet8_int8 --spec systolic-8x8-ws --layers
 
-The command stream that the target builds runs in Verilator; the outputs are compared with the golden reference,
-hand-out, start and end of every instruction with the timing model. Models stand in GATEWRIGHT_MODELS. Exit code: 0,
-or 5 on any difference.
+The command stream that the target builds runs in Verilator; DRAM behind every run is compared with the functional
+machine, the outputs with the golden reference, hand-out, start and end of every instruction with the timing model.
+Models stand in GATEWRIGHT_MODELS. Exit code: 0, or 5 on any difference.
 """
 
 from __future__ import annotations
@@ -22,46 +22,42 @@ from gatewright.compiler.integer.reference import Reference
 from gatewright.hls.accelerator.simulation import RtlSimulation, build_simulation
 from gatewright.schedules.accelerator.isa.encoding import MNEMONICS
 from gatewright.schedules.accelerator.serialization import Package
-from gatewright.schedules.accelerator.timing.event import Timeline, simulate
+from gatewright.schedules.accelerator.timing.durations import instruction_cycles
 from gatewright.targets.accelerator import AcceleratorTarget
-from gatewright.targets.accelerator.machine.network import Network
-from gatewright.targets.accelerator.machine.rtl import RtlExecutor
 from gatewright.targets.accelerator.planning import package_of
+from tests.accelerator.rtl_networks import Comparison, compare
 from tests.benchmarks.accelerator_models import prepared
 
 
-def compare(package: Package, simulation: RtlSimulation, executor: RtlExecutor, by_layer: bool) -> int:
-    """Print cycles of the model beside those of the RTL; returns how many instructions differ."""
-    different = 0
-    for run, rtl in zip(package.program.runs, executor.runs, strict=True):
-        model: Timeline = simulate(package.spec, run.words)
-        took = model.end - model.start
-        codes = run.words[:, 0] & 0xFF
-        parts = []
-        for code, name in MNEMONICS.items():
-            where = codes == code
-            wrong = int(((rtl.end - rtl.start)[where] != took[where]).sum())
-            different += wrong
-            parts.append(f"{name} {int(where.sum())} ({wrong} differ)")
-        same = (rtl.start == model.start) & (rtl.end == model.end) & (rtl.handed_out == model.handed)
-        wrong = int((~same & (codes != 0)).sum())  # a halt has no unit: its end is the total
-        different += wrong
-        error = 100 * (model.total_cycles / rtl.cycles - 1)
-        print(
-            f"  {len(run.words)} instructions: {model.total_cycles:,} cycles, RTL {rtl.cycles:,} ({error:+.3f} %);"
-            f" {wrong} instructions handed out, started or ended in another cycle"
-        )
-        print(f"  durations: {', '.join(parts)}")
-        if by_layer:
-            layers = np.array(run.layers)
-            for layer in dict.fromkeys(run.layers):
-                mine = (layers == layer) & (codes == 4)
-                seen = int((rtl.end - rtl.start)[mine].sum())
-                until = int(rtl.end[layers == layer].max())
-                print(
-                    f"    {layer[-50:]:50} matmul {int(took[mine].sum()):>9,} model {seen:>9,} RTL; until {until:>9,}"
-                )
-    return different
+def measure(model: str, package: Package, simulation: RtlSimulation, sample: dict[str, np.ndarray]) -> Comparison:
+    """Run one sample and print what came of it; what differs from the reference counts as wrong, too."""
+    start = time.perf_counter()
+    found = compare(package, simulation, sample)
+    want = Reference(package.graph).run(sample)
+    mismatching = sum(int((found.outputs[key] != array).sum()) for key, array in want.items())
+    size = sum(array.size for array in want.values())
+    seconds = time.perf_counter() - start
+    print(f"{model}: {mismatching} of {size} bytes differ from the reference, {found.wrong_bytes} of DRAM from the "
+          f"functional machine ({seconds:.1f} s)")  # fmt: skip
+    error = 100 * (found.modelled_cycles / found.cycles - 1)
+    print(f"  {found.instructions} instructions: model {found.modelled_cycles:,} cycles, RTL {found.cycles:,} "
+          f"({error:+.3f} %); {found.off_model} handed out, started or ended in another cycle")  # fmt: skip
+    found.wrong_bytes += mismatching
+    return found
+
+
+def by_layer(package: Package, found: Comparison) -> None:
+    """Cycles of every layer's products, and when it ends."""
+    matmul = next(code for code, name in MNEMONICS.items() if name == "matmul")
+    for run, rtl in zip(package.program.runs, found.runs, strict=True):
+        layers, took = np.array(run.layers), instruction_cycles(package.spec, run.words)
+        for layer in filter(None, dict.fromkeys(run.layers)):
+            products = (layers == layer) & ((run.words[:, 0] & 0xFF) == matmul)
+            seen = int((rtl.end - rtl.start)[products].sum())
+            until = int(rtl.end[layers == layer].max())
+            print(
+                f"    {layer[-50:]:50} matmul {int(took[products].sum()):>9,} model {seen:>9,} RTL; until {until:>9,}"
+            )
 
 
 def main() -> int:
@@ -81,16 +77,10 @@ def main() -> int:
             for model in arguments.models:
                 ready, inputs = prepared(model, 1, Path(name))
                 package = package_of(target.plan(ready.model, {}))
-                network = Network(package.spec, package.program, package.constants, package.graph)
-                executor = RtlExecutor(simulation)
-                start = time.perf_counter()
-                got = network.run(inputs[0], executor)
-                seconds = time.perf_counter() - start
-                want = Reference(package.graph).run(inputs[0])
-                mismatching = sum(int((got[key] != array).sum()) for key, array in want.items())
-                size = sum(array.size for array in want.values())
-                print(f"{model}: {mismatching} of {size} bytes differ ({seconds:.1f} s)")
-                bad += mismatching + compare(package, simulation, executor, arguments.layers)
+                found = measure(model, package, simulation, inputs[0])
+                bad += found.wrong_bytes + found.off_model
+                if arguments.layers:
+                    by_layer(package, found)
     return 5 if bad else 0
 
 

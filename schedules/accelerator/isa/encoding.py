@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -11,10 +11,13 @@ import numpy.typing as npt
 from gatewright.compiler.errors import TargetError
 from gatewright.schedules.accelerator.isa.fields import FIELDS, OPCODES, WORDS, Field
 
-__all__ = ["MNEMONICS", "Instruction", "Words", "column", "decode", "encode", "read_words"]
+__all__ = ["MNEMONICS", "Columns", "Instruction", "Words", "column", "columns", "decode", "encode", "read_words"]
 
 Words = npt.NDArray[np.uint32]
 """A program: (instructions, 32) words."""
+
+Columns = Mapping[str, npt.NDArray[np.int64]]
+"""Field -> its values in many instructions of a kind, (n,) int64."""
 
 MNEMONICS: Mapping[int, str] = {code: name for name, code in OPCODES.items()}
 """Opcode -> mnemonic."""
@@ -92,6 +95,17 @@ def column(words: Words, field: Field) -> npt.NDArray[np.int64]:
     return value - ((value >> (field.width - 1)) << field.width) if field.signed else value
 
 
+def columns(words: Words) -> Iterator[tuple[str, npt.NDArray[np.intp], Columns]]:
+    """Every kind of instruction in a program but ``halt``: (mnemonic, (n,) where they stand, fields without waits)."""
+    opcodes = words[:, 0] & 0xFF
+    for mnemonic, code in OPCODES.items():
+        (where,) = np.nonzero(opcodes == code)
+        if len(where) and mnemonic != "halt":
+            rows = words[where]
+            fields = FIELDS[mnemonic].items()
+            yield mnemonic, where, {name: column(rows, f) for name, f in fields if not name.startswith("wait_")}
+
+
 def decode(words: Words) -> list[Instruction]:
     """Instructions of a program, every field named.
 
@@ -110,9 +124,9 @@ def decode(words: Words) -> list[Instruction]:
         stray = rows & ~_used(layout)[None, :]
         if stray.any():
             raise _malformed(int(where[np.nonzero(stray.any(axis=1))[0][0]]), "bits are set outside every field")
-        columns = {name: column(rows, field).tolist() for name, field in layout.items()}
+        found = {name: column(rows, field).tolist() for name, field in layout.items()}
         for position, index in enumerate(where):
-            values: dict[str, Any] = {name: column[position] for name, column in columns.items() if name != "opcode"}
+            values: dict[str, Any] = {name: one[position] for name, one in found.items() if name != "opcode"}
             result[index] = Instruction(mnemonic, **values)
     return [instruction for instruction in result if instruction is not None]
 

@@ -55,11 +55,16 @@ class ConvJob:
 
 @dataclass(frozen=True)
 class ConvSlots:
-    """Places of tiles in the scratchpads; inputs and outputs have none where the tensor is resident."""
+    """Places of tiles in the scratchpads; inputs and outputs have none where the tensor is resident.
+
+    Attributes:
+        weights_end: first byte behind the weights.
+    """
 
     inputs: Slots | None
     outputs: Slots | None
     weights: Slots
+    weights_end: int
     parameters: Slots
     accumulators: Slots
 
@@ -112,7 +117,7 @@ def place_slots(
     count = min(2, pads.constant.bytes // records)
     if accumulators is None or not count:
         return None
-    return ConvSlots(inputs, outputs, weights, Slots.packed(0, records, count), accumulators)
+    return ConvSlots(inputs, outputs, weights, start + size, Slots.packed(0, records, count), accumulators)
 
 
 def _after(used: int, size: int, count: int, limit: int, spec: Spec) -> Slots | None:

@@ -1,4 +1,4 @@
-"""Tilings of the vector unit's layers: as many pixels as fit, in the order of their bound."""
+"""Tilings of the vector unit's layers: those that a rough count of cycles ranks first are simulated."""
 
 from __future__ import annotations
 

@@ -12,8 +12,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from gatewright.schedules.accelerator.isa.encoding import Words, column
-from gatewright.schedules.accelerator.isa.fields import FIELDS, OPCODES, SPACES, UNITS
+from gatewright.schedules.accelerator.isa.encoding import Words, columns
+from gatewright.schedules.accelerator.isa.fields import SPACES, UNITS
 from gatewright.schedules.accelerator.ranges import conflicts, program_ranges
 from gatewright.schedules.accelerator.spec import Matrix, Spec
 from gatewright.schedules.accelerator.timing.counts import Counts, layer_numbers
@@ -94,29 +94,20 @@ def _shifting(folds: Column, computing: Column, rows: int) -> Column:
 
 def instruction_parts(spec: Spec, words: Words) -> Column:
     """Cycles of every instruction by kind, (n, len(PARTS)); a row sums to the instruction's cycles."""
-    cycles, opcodes = instruction_cycles(spec, words), words[:, 0] & 0xFF
+    cycles = instruction_cycles(spec, words)
     parts = np.zeros((len(words), len(PARTS)), np.int64)
-
-    def rows(mnemonic: str) -> tuple[Column, dict[str, Column]]:
-        (where,) = np.nonzero(opcodes == OPCODES[mnemonic])
-        fields = FIELDS[mnemonic].items()
-        return where, {name: column(words[where], f) for name, f in fields if not name.startswith("wait_")}
-
-    where, of = rows("matmul")
-    window = of["kernel_height"] * of["kernel_width"]
-    work = MatrixWork(of["height"] * of["width"], window * of["input_blocks"], of["output_blocks"],
-                      window * of["input_channels"], of["output_channels"])  # fmt: skip
-    inside = cycles[where] - spec.matrix.start_cycles
-    parts[where, _COMPUTE], parts[where, _WEIGHT_LOAD] = matrix_parts(spec.matrix, work, inside)
-    where, of = rows("vector")
-    parts[where, _WEIGHT_LOAD] = of["per_channel"] * of["blocks"] * spec.vector.block_cycles
-    parts[where, _COMPUTE] = cycles[where] - parts[where, _WEIGHT_LOAD] - spec.vector.start_cycles
-    where, of = rows("load")
-    constant = (of["space"] == SPACES["weight"]) | (of["space"] == SPACES["constant"])
-    parts[where, np.where(constant, _WEIGHT_LOAD, _DMA)] = cycles[where]
-    for mnemonic in ("store", "fill"):
-        where, _ = rows(mnemonic)
-        parts[where, _DMA] = cycles[where]
+    for mnemonic, where, of in columns(words):
+        if mnemonic == "matmul":
+            inside = cycles[where] - spec.matrix.start_cycles
+            parts[where, _COMPUTE], parts[where, _WEIGHT_LOAD] = matrix_parts(spec.matrix, MatrixWork.of(of), inside)
+        elif mnemonic == "vector":
+            parts[where, _WEIGHT_LOAD] = of["per_channel"] * of["blocks"] * spec.vector.block_cycles
+            parts[where, _COMPUTE] = cycles[where] - parts[where, _WEIGHT_LOAD] - spec.vector.start_cycles
+        elif mnemonic == "load":
+            constant = (of["space"] == SPACES["weight"]) | (of["space"] == SPACES["constant"])
+            parts[where, np.where(constant, _WEIGHT_LOAD, _DMA)] = cycles[where]
+        else:
+            parts[where, _DMA] = cycles[where]
     parts[:, _DRAIN] = cycles - parts.sum(axis=1)
     return parts
 

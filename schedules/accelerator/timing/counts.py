@@ -12,8 +12,8 @@ from typing import Self
 import numpy as np
 import numpy.typing as npt
 
-from gatewright.schedules.accelerator.isa.encoding import Words, column
-from gatewright.schedules.accelerator.isa.fields import FIELDS, OPCODES, SPACES, VECTOR_OPS
+from gatewright.schedules.accelerator.isa.encoding import Words, columns
+from gatewright.schedules.accelerator.isa.fields import SPACES, VECTOR_OPS
 from gatewright.schedules.accelerator.spec import Spec
 
 __all__ = ["Counts", "by_layer", "instruction_counts", "layer_numbers", "total_counts"]
@@ -89,17 +89,11 @@ _LOADED = {"activation": "dram_activation_read", "weight": "dram_weight_read", "
 
 def instruction_counts(spec: Spec, words: Words) -> dict[str, Column]:
     """Every count of :class:`Counts` for every instruction of a program, (n,) each."""
-    opcodes = words[:, 0] & 0xFF
     found = {name: np.zeros(len(words), np.int64) for name in _NAMES}
-    for mnemonic, count in (("matmul", _matmul), ("vector", _vector), ("load", _load), ("store", _store),
-                            ("fill", _fill)):  # fmt: skip
-        (where,) = np.nonzero(opcodes == OPCODES[mnemonic])
-        if not len(where):
-            continue
-        rows, layout = words[where], FIELDS[mnemonic]
-        of = {name: column(rows, field) for name, field in layout.items() if not name.startswith("wait_")}
+    count = {"matmul": _matmul, "vector": _vector, "load": _load, "store": _store, "fill": _fill}
+    for mnemonic, where, of in columns(words):
         found["instructions"][where] = 1
-        for name, values in count(spec, of).items():
+        for name, values in count[mnemonic](spec, of).items():
             found[name][where] = values
     return found
 

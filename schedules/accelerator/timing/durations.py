@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
 
-from gatewright.schedules.accelerator.isa.encoding import Words, column
-from gatewright.schedules.accelerator.isa.fields import FIELDS, OPCODES, VECTOR_OPS
+from gatewright.schedules.accelerator.isa.encoding import Columns, Words, columns
+from gatewright.schedules.accelerator.isa.fields import VECTOR_OPS
 from gatewright.schedules.accelerator.spec import Dma, Matrix, Spec, Vector
 
 __all__ = ["MatrixWork", "fill_cycles", "instruction_cycles", "matrix_cycles", "transfer_cycles", "vector_cycles"]
@@ -25,6 +26,15 @@ class MatrixWork:
     output_blocks: Cycles
     depth: Cycles
     outputs: Cycles
+
+    @classmethod
+    def of(cls, fields: Columns) -> Self:
+        """Of the fields of MATMUL instructions."""
+        window = fields["kernel_height"] * fields["kernel_width"]
+        return cls(
+            fields["height"] * fields["width"], window * fields["input_blocks"], fields["output_blocks"],
+            window * fields["input_channels"], fields["output_channels"],
+        )  # fmt: skip
 
 
 def matrix_cycles(matrix: Matrix, work: MatrixWork) -> Cycles:
@@ -60,21 +70,10 @@ def fill_cycles(spec: Spec, rows: Cycles, row_bytes: Cycles) -> Cycles:
 
 def instruction_cycles(spec: Spec, words: Words) -> Cycles:
     """Cycles of every instruction of a program, (n,); ``halt`` takes none."""
-    opcodes = words[:, 0] & 0xFF
     cycles = np.zeros(len(words), np.int64)
-    for mnemonic, code in OPCODES.items():
-        (where,) = np.nonzero(opcodes == code)
-        if not len(where) or mnemonic == "halt":
-            continue
-        rows, layout = words[where], FIELDS[mnemonic]
-        of = {name: column(rows, field) for name, field in layout.items() if not name.startswith("wait_")}
+    for mnemonic, where, of in columns(words):
         if mnemonic == "matmul":
-            window = of["kernel_height"] * of["kernel_width"]
-            work = MatrixWork(
-                of["height"] * of["width"], window * of["input_blocks"], of["output_blocks"],
-                window * of["input_channels"], of["output_channels"],
-            )  # fmt: skip
-            cycles[where] = matrix_cycles(spec.matrix, work)
+            cycles[where] = matrix_cycles(spec.matrix, MatrixWork.of(of))
         elif mnemonic == "vector":
             two = (of["operation"] == VECTOR_OPS["add"]) | (of["operation"] == VECTOR_OPS["multiply"])
             cycles[where] = vector_cycles(

@@ -14,10 +14,11 @@ import numpy.typing as npt
 
 from gatewright.schedules.accelerator.isa.encoding import MNEMONICS, Words
 from gatewright.schedules.accelerator.isa.fields import UNIT_OF, UNITS
+from gatewright.schedules.accelerator.program import Program
 from gatewright.schedules.accelerator.spec import Spec
 from gatewright.schedules.accelerator.timing.durations import instruction_cycles
 
-__all__ = ["FETCH", "Timeline", "queue_of_units", "simulate"]
+__all__ = ["FETCH", "Timeline", "modelled_cycles", "queue_of_units", "simulate"]
 
 FETCH = len(UNITS)
 """Number of the sequencer where a cause is a unit (see :class:`Timeline`)."""
@@ -107,3 +108,8 @@ def simulate(spec: Spec, words: Words, durations: npt.NDArray[np.int64] | None =
             last[shared[unit]] = index
     unit_, handed_, start_, end_, cause_ = (np.array(values, np.int64) for values in (units, handed, start, end, cause))
     return Timeline(unit_, handed_, start_, end_, cause_, max(end, default=0))
+
+
+def modelled_cycles(spec: Spec, program: Program) -> int:
+    """Cycles of all runs of a network; host layers between them take none."""
+    return sum(simulate(spec, run.words).total_cycles for run in program.runs)

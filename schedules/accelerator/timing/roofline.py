@@ -12,7 +12,7 @@ from math import ceil
 from gatewright.schedules.accelerator.spec import Spec
 from gatewright.schedules.accelerator.timing.counts import Counts, total_counts
 
-__all__ = ["Roof", "network_roof", "roof", "roofs"]
+__all__ = ["Roof", "network_roof", "roof"]
 
 
 @dataclass(frozen=True)
@@ -107,11 +107,6 @@ def roof(spec: Spec, counts: Counts, cycles: int = 0) -> Roof:
         shared_compute=spec.control.shared_compute,
         shared_dma=spec.dma.channels == 1,
     )
-
-
-def roofs(spec: Spec, counts: Mapping[str, Counts], cycles: Mapping[str, int] | None = None) -> dict[str, Roof]:
-    """The roofline of every layer."""
-    return {name: roof(spec, one, (cycles or {}).get(name, 0)) for name, one in counts.items()}
 
 
 def network_roof(spec: Spec, counts: Mapping[str, Counts], cycles: int = 0) -> Roof:

@@ -7,11 +7,11 @@ from collections.abc import Callable, Mapping
 import numpy as np
 import numpy.typing as npt
 
-from gatewright.compiler.integer.graph import IntegerGraph
 from gatewright.compiler.integer.semantics import SEMANTICS
 from gatewright.compiler.integer.tensor import IntArray
 from gatewright.schedules.accelerator.isa.encoding import Instruction, decode
-from gatewright.schedules.accelerator.program import HostStep, Program
+from gatewright.schedules.accelerator.program import HostStep
+from gatewright.schedules.accelerator.serialization import Package
 from gatewright.schedules.accelerator.spec import Spec
 from gatewright.targets.accelerator.machine.executor import execute
 from gatewright.targets.accelerator.machine.memories import Memories
@@ -26,18 +26,18 @@ class Network:
     """A program ready to run.
 
     Args:
-        spec: the accelerator. program: for it. constants: DRAM from address 0.
-        graph: the integer graph: what host layers compute, and the tensors' types.
+        package: the program, its constants, and the integer graph: what host layers compute, and the tensors' types.
     """
 
-    def __init__(self, spec: Spec, program: Program, constants: npt.NDArray[np.uint8], graph: IntegerGraph) -> None:
-        self.spec, self.program, self.constants, self.graph = spec, program, constants, graph
-        self._decoded = [decode(run.words) for run in program.runs]
+    def __init__(self, package: Package) -> None:
+        self.spec, self.program, self.graph = package.spec, package.program, package.graph
+        self._constants = package.constants
+        self._decoded = [decode(run.words) for run in self.program.runs]
 
     def run(self, inputs: Mapping[str, npt.NDArray[np.generic]], executor: Executor = execute) -> Tensors:
         """One inference: integers by input name -> integers by output name, in storage dtypes."""
         dram = np.zeros(self.program.dram_bytes, np.uint8)
-        dram[: len(self.constants)] = self.constants
+        dram[: len(self._constants)] = self._constants
         memories = Memories.of(self.spec, dram)
         wide: dict[str, IntArray] = {}
         for layer in self.graph.inputs:

@@ -16,7 +16,6 @@ __all__ = ["vector"]
 
 Lanes = npt.NDArray[np.int64]
 """(blocks, height, width, C) int64."""
-_RESCALED = tuple(VECTOR_OPS[name] for name in ("rescale", "depthwise", "sum", "multiply"))
 
 
 def vector(spec: Spec, memories: Memories, i: Instruction) -> None:

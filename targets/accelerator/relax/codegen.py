@@ -12,10 +12,9 @@ from tvm import ir, relax, tirx
 
 from gatewright.compiler.errors import GatewrightError, UsageError
 from gatewright.compiler.integer.graph import IntegerGraph
-from gatewright.schedules.accelerator.analysis import analyse
 from gatewright.schedules.accelerator.embedding import digest, embed
-from gatewright.schedules.accelerator.image import constant_image
-from gatewright.schedules.accelerator.planner import plan_network, program_of
+from gatewright.schedules.accelerator.image import packaged
+from gatewright.schedules.accelerator.planner import Plan, plan_network
 from gatewright.schedules.accelerator.search.convolution import Budget
 from gatewright.schedules.accelerator.serialization import Package
 from gatewright.schedules.accelerator.spec import Spec, parse_spec
@@ -68,8 +67,8 @@ def compile_partitions(functions: Sequence[relax.Function], options: Mapping[str
     modules = []
     for function in functions:
         spec = given or _spec_of(function)
-        package, _ = _plan(spec, graph_of_partition(function), settings)
-        modules.append(_module(str(function.attrs[_SYMBOL]), package))
+        plan = _plan(spec, graph_of_partition(function), settings)
+        modules.append(_module(str(function.attrs[_SYMBOL]), packaged(spec, plan)))
     return modules
 
 
@@ -114,7 +113,7 @@ def modelled_cycles(module: ir.IRModule, options: Mapping[str, Any] | None = Non
     """
     settings, given = _settings(options or {})
     return {
-        variable.name_hint: _plan(given or _spec_of(body), graph_of_partition(body), settings)[1]
+        variable.name_hint: _plan(given or _spec_of(body), graph_of_partition(body), settings).schedule.cycles
         for variable, body in partitions(module).items()
     }
 
@@ -149,12 +148,9 @@ def _spec_of(function: relax.Function) -> Spec:
     return Spec.model_validate(json.loads(str(function.attrs[SPEC_ATTRIBUTE])))
 
 
-def _plan(spec: Spec, graph: IntegerGraph, settings: AcceleratorOptions) -> tuple[Package, int]:
-    """The program of a partition, and its modelled cycles."""
-    analysis = analyse(spec, graph)
-    schedule = plan_network(spec, graph, Budget(settings.candidates, settings.search_seconds))
-    program = program_of(spec, analysis, schedule)
-    return Package(spec, program, constant_image(spec, analysis, program, schedule.tilings), graph), schedule.cycles
+def _plan(spec: Spec, graph: IntegerGraph, settings: AcceleratorOptions) -> Plan:
+    """The plan of a partition."""
+    return plan_network(spec, graph, Budget(settings.candidates, settings.search_seconds))
 
 
 def _module(symbol: str, package: Package) -> tvm.runtime.Module:

@@ -18,7 +18,7 @@ import tvm_ffi
 
 from gatewright.compiler.integer.tensor import TensorType
 from gatewright.schedules.accelerator.embedding import extract
-from gatewright.schedules.accelerator.timing.event import simulate
+from gatewright.schedules.accelerator.timing.event import modelled_cycles
 from gatewright.targets.accelerator.machine.network import Network
 
 __all__ = ["EXECUTE", "HOLDS", "LOAD", "cycles", "execute", "holds", "load"]
@@ -52,7 +52,7 @@ def load(digest: str, text: str) -> None:
         TargetError: GW4309 when the text is damaged.
     """
     package = extract(text, f"program {digest[:12]}")
-    _networks[digest] = Network(package.spec, package.program, package.constants, package.graph)
+    _networks[digest] = Network(package)
 
 
 @_registered(EXECUTE)
@@ -75,10 +75,7 @@ def execute(digest: str, *addresses: ctypes.c_void_p) -> None:
 
 def cycles() -> Mapping[str, int]:
     """Cycles of one inference of every loaded program, by digest, by the event-driven model."""
-    return {
-        digest: sum(simulate(network.spec, run.words).total_cycles for run in network.program.runs)
-        for digest, network in _networks.items()
-    }
+    return {digest: modelled_cycles(network.spec, network.program) for digest, network in _networks.items()}
 
 
 def _array(address: ctypes.c_void_p, kind: TensorType) -> npt.NDArray[np.integer]:

@@ -1,4 +1,4 @@
-"""What memory an instruction reads and writes."""
+"""What memory one instruction reads and writes, loop by loop: what the arrays of ``ranges`` are held against."""
 
 from __future__ import annotations
 
@@ -6,12 +6,10 @@ from typing import NamedTuple
 
 from gatewright.schedules.accelerator.isa.encoding import Instruction
 from gatewright.schedules.accelerator.isa.fields import SPACES, VECTOR_OPS
+from gatewright.schedules.accelerator.ranges import DRAM
 from gatewright.schedules.accelerator.spec import Spec
 
-__all__ = ["DRAM", "Access", "footprint"]
-
-DRAM = -1
-"""Number of DRAM beside those of :data:`~gatewright.schedules.accelerator.isa.fields.SPACES`."""
+__all__ = ["Access", "footprint"]
 
 _ACTIVATION, _WEIGHT, _CONSTANT, _ACCUMULATOR = (SPACES[n] for n in ("activation", "weight", "constant", "accumulator"))
 _DEPTHWISE, _ADD, _MULTIPLY, _TABLE = (VECTOR_OPS[n] for n in ("depthwise", "add", "multiply", "table"))
