@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import ast
+import functools
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-__all__ = ["Expression"]
+__all__ = ["Expression", "expression"]
 
 _BINARY: Mapping[type[ast.operator], Callable[[Any, Any], Any]] = {
     ast.Add: lambda a, b: a + b,
@@ -51,6 +52,12 @@ class Expression:
 
     def __repr__(self) -> str:
         return f"Expression({self.text!r})"
+
+
+@functools.lru_cache(maxsize=1024)
+def expression(text: str, symbols: tuple[str, ...]) -> Expression:
+    """An :class:`Expression`, parsed once however often it is asked for."""
+    return Expression(text, symbols)
 
 
 def _checked(node: ast.expr, symbols: frozenset[str]) -> Callable[[Mapping[str, Any]], Any]:

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 
 from gatewright.compiler.errors import UsageError
 from gatewright.schedules.accelerator.documents import parse_document, read_document
-from gatewright.schedules.accelerator.expressions import Expression
+from gatewright.schedules.accelerator.expressions import Expression, expression
 
 __all__ = ["Control", "Dma", "Matrix", "Scratchpad", "Scratchpads", "Spec", "Vector", "parse_spec", "read_spec"]
 
@@ -61,7 +61,7 @@ class Matrix(_Schema):
     def latency(self) -> Expression:
         """Cycles of one instruction as a function of :data:`MATRIX_SYMBOLS`."""
         key = "ws-blocking" if self.dataflow == "ws" and not self.shadow_weights else self.dataflow
-        return Expression(self.cycles or _MATRIX_LATENCY[key], MATRIX_SYMBOLS)
+        return expression(self.cycles or _MATRIX_LATENCY[key], MATRIX_SYMBOLS)
 
     @field_validator("cycles")
     @classmethod
@@ -90,7 +90,7 @@ class Vector(_Schema):
     @property
     def latency(self) -> Expression:
         """Cycles of one instruction as a function of :data:`VECTOR_SYMBOLS`."""
-        return Expression(self.cycles, VECTOR_SYMBOLS)
+        return expression(self.cycles, VECTOR_SYMBOLS)
 
     @field_validator("cycles")
     @classmethod

@@ -76,9 +76,9 @@ def test_a_host_fills_runs_and_reads_the_accelerator(tmp_path: Path) -> None:
     cycles, fault = link.run(words)
     stored = program.stored - OUTPUT
     np.testing.assert_array_equal(link.read(OUTPUT, stored), functional(program, dram)[OUTPUT : OUTPUT + stored])
-    # Instructions give way to loads at the memory's read port, and a store's word is done at once.
+    # Ten cycles more than with ports of their own: instructions give way to loads at the memory's one read port.
     near = spec.model_copy(update={"dma": spec.dma.model_copy(update={"latency_cycles": MEMORY_LATENCY_CYCLES})})
-    assert not fault and cycles == pytest.approx(contract(near, decode(words)).end[-1], rel=0.1)
+    assert not fault and (cycles, int(contract(near, decode(words)).end[-1])) == (465, 455)
     unknown = encode(program.instructions[:1])
     unknown[0, 0] = 99
     assert link.run(unknown)[1]

@@ -11,16 +11,32 @@ import numpy.typing as npt
 from gatewright.compiler.errors import TargetError
 from gatewright.schedules.accelerator.isa.fields import FIELDS, OPCODES, WORDS, Field
 
-__all__ = ["MNEMONICS", "Columns", "Instruction", "Words", "column", "columns", "decode", "encode", "read_words"]
+__all__ = [
+    "MNEMONICS", "Columns", "Instruction", "Words", "column", "columns", "decode", "encode", "malformed", "read_words",
+]  # fmt: skip
 
 Words = npt.NDArray[np.uint32]
 """A program: (instructions, 32) words."""
 
-Columns = Mapping[str, npt.NDArray[np.int64]]
-"""Field -> its values in many instructions of a kind, (n,) int64."""
-
 MNEMONICS: Mapping[int, str] = {code: name for name, code in OPCODES.items()}
 """Opcode -> mnemonic."""
+
+
+class Columns(dict[str, npt.NDArray[np.int64]]):
+    """Field -> its values in many instructions of a kind, (n,) int64. A field is decoded when it is first asked for.
+
+    Args:
+        mnemonic: the kind.
+        words: (n, 32) the instructions.
+    """
+
+    def __init__(self, mnemonic: str, words: Words) -> None:
+        super().__init__()
+        self._fields, self._words = FIELDS[mnemonic], words
+
+    def __missing__(self, name: str) -> npt.NDArray[np.int64]:
+        self[name] = column(self._words, self._fields[name])
+        return self[name]
 
 
 class Instruction(dict[str, int]):
@@ -96,14 +112,12 @@ def column(words: Words, field: Field) -> npt.NDArray[np.int64]:
 
 
 def columns(words: Words) -> Iterator[tuple[str, npt.NDArray[np.intp], Columns]]:
-    """Every kind of instruction in a program but ``halt``: (mnemonic, (n,) where they stand, fields without waits)."""
+    """Every kind of instruction in a program but ``halt``: (mnemonic, (n,) where they stand, fields)."""
     opcodes = words[:, 0] & 0xFF
     for mnemonic, code in OPCODES.items():
         (where,) = np.nonzero(opcodes == code)
         if len(where) and mnemonic != "halt":
-            rows = words[where]
-            fields = FIELDS[mnemonic].items()
-            yield mnemonic, where, {name: column(rows, f) for name, f in fields if not name.startswith("wait_")}
+            yield mnemonic, where, Columns(mnemonic, words[where])
 
 
 def decode(words: Words) -> list[Instruction]:
@@ -118,12 +132,12 @@ def decode(words: Words) -> list[Instruction]:
     for code in np.unique(opcodes):
         (where,) = np.nonzero(opcodes == code)
         if int(code) not in MNEMONICS:
-            raise _malformed(int(where[0]), f"unknown opcode {int(code)}")
+            raise malformed(int(where[0]), f"unknown opcode {int(code)}")
         mnemonic, rows = MNEMONICS[int(code)], table[where]
         layout = FIELDS[mnemonic]
         stray = rows & ~_used(layout)[None, :]
         if stray.any():
-            raise _malformed(int(where[np.nonzero(stray.any(axis=1))[0][0]]), "bits are set outside every field")
+            raise malformed(int(where[np.nonzero(stray.any(axis=1))[0][0]]), "bits are set outside every field")
         found = {name: column(rows, field).tolist() for name, field in layout.items()}
         for position, index in enumerate(where):
             values: dict[str, Any] = {name: one[position] for name, one in found.items() if name != "opcode"}
@@ -152,5 +166,6 @@ def _used(layout: Mapping[str, Field]) -> Words:
     return np.array(masks, np.uint32)
 
 
-def _malformed(index: int, reason: str) -> TargetError:
+def malformed(index: int, reason: str) -> TargetError:
+    """The error (GW4304) for an instruction no compiler writes."""
     return TargetError("GW4304", f"instruction {index}", reason, "build the artefact again; the file is damaged")

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from gatewright.schedules.accelerator.isa.encoding import MNEMONICS, Words
+from gatewright.schedules.accelerator.isa.encoding import MNEMONICS, Words, malformed
 from gatewright.schedules.accelerator.isa.fields import UNIT_OF, UNITS
 from gatewright.schedules.accelerator.program import Program
 from gatewright.schedules.accelerator.spec import Spec
@@ -22,7 +22,11 @@ __all__ = ["FETCH", "Timeline", "modelled_cycles", "queue_of_units", "simulate"]
 
 FETCH = len(UNITS)
 """Number of the sequencer where a cause is a unit (see :class:`Timeline`)."""
-_UNIT_OF_OPCODE = {code: UNITS.index(UNIT_OF[name]) for code, name in MNEMONICS.items() if name in UNIT_OF}
+_UNIT_OF_OPCODE = np.full(256, -1, np.int64)
+for _code, _name in MNEMONICS.items():
+    if _name in UNIT_OF:
+        _UNIT_OF_OPCODE[_code] = UNITS.index(UNIT_OF[_name])
+_NEVER = -(1 << 62)
 
 
 @dataclass(frozen=True)
@@ -62,52 +66,95 @@ def simulate(spec: Spec, words: Words, durations: npt.NDArray[np.int64] | None =
         spec: the accelerator.
         words: (n, 32) program, with or without a final halt.
         durations: (n,) cycles of each instruction; computed from the spec if None.
+
+    Raises:
+        TargetError: GW4304 on an instruction that waits for one behind it.
     """
-    took = (instruction_cycles(spec, words) if durations is None else durations).tolist()
-    opcodes = (words[:, 0] & 0xFF).tolist()
-    waits = words[:, 1 : 1 + len(UNITS)].tolist()
+    count = len(words)
+    took = instruction_cycles(spec, words) if durations is None else durations
+    unit = _UNIT_OF_OPCODE[words[:, 0] & 0xFF]
+    queue = np.where(unit < 0, -1, np.array(queue_of_units(spec))[unit])
     control = spec.control
-    depth, fetch, issue, refill = control.queue_depth, control.fetch_cycles, control.issue_cycles, control.refill_cycles
-    shared = queue_of_units(spec)
-    last = [-1] * len(UNITS)
-    queues: list[list[int]] = [[] for _ in UNITS]
-    order: list[list[int]] = [[] for _ in UNITS]
-    units: list[int] = []
+    fetch, refill = control.fetch_cycles, control.refill_cycles
+    counts = words[:, 1 : 1 + len(UNITS)].T.astype(np.int64)
+    before, leaving, known = _predecessors(queue, counts, control.queue_depth)
+    # A halt is no unit's: it needs no start.
+    took = np.where(unit < 0, control.halt_cycles, took)
+    issue = np.where(unit < 0, 0, control.issue_cycles)
     handed: list[int] = []
-    start: list[int] = []
-    end: list[int] = []
-    cause: list[int] = []
+    # What is missing has number -1: the last place holds a time before all others.
+    start, end = [0] * count + [_NEVER], [0] * count + [_NEVER]
+    cause = [0] * count
     sequencer = control.first_cycles
-    for index, (opcode, wait) in enumerate(zip(opcodes, waits, strict=True)):
-        unit = _UNIT_OF_OPCODE.get(opcode, -1)
+    steps = zip(
+        range(count), took.tolist(), issue.tolist(), before.tolist(), leaving.tolist(), _awaited(unit, counts, known),
+        strict=True,
+    )  # fmt: skip
+    for index, cycles, issued, previous, left, awaited in steps:
         sequencer += fetch
-        if unit >= 0:
-            queue = queues[shared[unit]]
-            if len(queue) >= depth and start[queue[-depth]] + refill > sequencer:
-                # The queue is full until the instruction `depth` places before leaves it.
-                sequencer = start[queue[-depth]] + refill
-        # A halt is no unit's: it needs no start.
-        begin, why = sequencer + (issue if unit >= 0 else 0), ~index
-        if unit >= 0 and last[shared[unit]] >= 0 and end[last[shared[unit]]] >= begin:
-            why = last[shared[unit]]
-            begin = end[why]
-        entered = sequencer
-        for other, count in enumerate(wait):
-            if count:
-                before = order[other][count - 1]
-                if end[before] > begin:
-                    begin, why = end[before], before
-        units.append(unit)
-        handed.append(entered)
-        start.append(begin)
-        end.append(begin + (took[index] if unit >= 0 else control.halt_cycles))
-        cause.append(why)
-        if unit >= 0:
-            queues[shared[unit]].append(index)
-            order[unit].append(index)
-            last[shared[unit]] = index
-    unit_, handed_, start_, end_, cause_ = (np.array(values, np.int64) for values in (units, handed, start, end, cause))
-    return Timeline(unit_, handed_, start_, end_, cause_, max(end, default=0))
+        room = start[left] + refill
+        if room > sequencer:
+            # The queue is full until the instruction `queue_depth` places before leaves it.
+            sequencer = room
+        begin, why = sequencer + issued, ~index
+        handed.append(sequencer)
+        done = end[previous]
+        if done >= begin:
+            begin, why = done, previous
+        for other in awaited:
+            done = end[other]
+            if done > begin:
+                begin, why = done, other
+        start[index], end[index], cause[index] = begin, begin + cycles, why
+    begins, ends = np.array(start[:count], np.int64), np.array(end[:count], np.int64)
+    return Timeline(
+        unit, np.array(handed, np.int64), begins, ends, np.array(cause, np.int64), int(ends.max(initial=0))
+    )  # fmt: skip
+
+
+def _predecessors(
+    queue: npt.NDArray[np.int64], counts: npt.NDArray[np.int64], depth: int
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """What lies before every instruction in its queue.
+
+    Args:
+        queue: (n,) number of the queue, -1 for none.
+        counts: (waits, n) completions each instruction waits for.
+        depth: places of a queue.
+
+    Returns:
+        (n,) the instruction before and (n,) the one ``depth`` places before, -1 where there is none; (waits, n) the
+        completions that those before have waited for.
+    """
+    before, leaving = np.full((2, len(queue)), -1, np.int64)
+    known = np.zeros_like(counts)
+    for number in range(len(UNITS)):
+        (members,) = np.nonzero(queue == number)
+        before[members[1:]] = members[:-1]
+        leaving[members[depth:]] = members[:-depth]
+        known[:, members[1:]] = np.maximum.accumulate(counts[:, members], axis=1)[:, :-1]
+    return before, leaving, known
+
+
+def _awaited(
+    unit: npt.NDArray[np.int64], counts: npt.NDArray[np.int64], known: npt.NDArray[np.int64]
+) -> list[tuple[int, ...]]:
+    """The instructions whose ends each one waits for, by unit.
+
+    A wait that an instruction before it in the same queue had, too, is left out: that one began after its end.
+    """
+    awaited: list[tuple[int, ...]] = [()] * len(unit)
+    fresh = counts > known
+    for other in range(len(UNITS)):
+        (waiting,) = np.nonzero(fresh[other])
+        (completing,) = np.nonzero(unit == other)
+        # How many of the unit lie in front of each: more will never be done.
+        never = waiting[counts[other, waiting] > np.searchsorted(completing, waiting)]
+        if len(never):
+            raise malformed(int(never[0]), f"it waits for an instruction of the {UNITS[other]} unit behind it")
+        for index, before in zip(waiting.tolist(), completing[counts[other, waiting] - 1].tolist(), strict=True):
+            awaited[index] += (before,)
+    return awaited
 
 
 def modelled_cycles(spec: Spec, program: Program) -> int:
