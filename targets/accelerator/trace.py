@@ -2,8 +2,9 @@
 
 The file is the JSON object of the Trace Event Format (Chromium project, "Trace Event Format"). One track a unit, one
 slice an instruction, an arrow to an instruction from that of another unit whose end it waited for, a track of layers,
-and two counters. Times of the format are microseconds; a cycle is ``1 / clock_mhz`` of them, written to the picosecond.
-Every slice names its cycles, too: they are exact whatever the clock.
+and two counters. Times of the format are microseconds; a cycle is ``1 / clock_mhz`` of them, written at whole
+nanoseconds. Every slice names its cycles, too: they are exact whatever the clock. Above 1 GHz two cycles share a
+nanosecond: there an arrow may point to the slice beside its own.
 """
 
 from __future__ import annotations
@@ -48,23 +49,27 @@ _COUNTER, _SLICE, _ARROW_END, _ARROW_START = range(4)
 
 
 class Ticks:
-    """Cycles as microseconds in decimal, rounded down to the picosecond.
+    """Cycles as microseconds in decimal, at whole nanoseconds, rounded down.
 
-    Viewers keep nanoseconds and cut the rest off, some after a multiplication of doubles: 1.001 us would become 1000 ns
-    and overlap the slice before. Such a time is written a picosecond later.
+    Viewers keep whole nanoseconds, of a time and of a duration each by itself: Perfetto (v52) rounds to the nearest,
+    older ones cut, both after a multiplication of doubles. With a fraction two slices that touch would overlap in one
+    or the other, and Perfetto drops the second. 1.001 us, which would be cut to 1000 ns, is written a picosecond later.
 
     Args:
         clock_mhz: the clock.
     """
 
     def __init__(self, clock_mhz: float) -> None:
-        self._picoseconds = Fraction(1_000_000) / Fraction(str(clock_mhz))
+        self._nanoseconds = Fraction(1000) / Fraction(str(clock_mhz))
 
-    def text(self, cycles: int) -> str:
-        """Microseconds, a JSON number."""
-        whole = cycles * self._picoseconds.numerator // self._picoseconds.denominator
-        text = _decimal(whole)
-        return text if int(float(text) * 1000.0) == whole // 1000 else _decimal(whole + 1)
+    def text(self, cycles: int, since: int = 0) -> str:
+        """Microseconds from one cycle to another, a JSON number."""
+        whole = self._at(cycles) - self._at(since)
+        text = _decimal(1000 * whole)
+        return text if int(float(text) * 1000.0) == whole else _decimal(1000 * whole + 1)
+
+    def _at(self, cycles: int) -> int:
+        return cycles * self._nanoseconds.numerator // self._nanoseconds.denominator
 
 
 def _decimal(picoseconds: int) -> str:
@@ -137,7 +142,7 @@ def _line(stamped: _Stamped, ticks: Ticks) -> str:
         return json.dumps(event, separators=(",", ":"))
     times = f'"ts":{ticks.text(cycle)}'
     if "dur" in event:
-        times += f',"dur":{ticks.text(event["dur"])}'
+        times += f',"dur":{ticks.text(cycle + event["dur"], since=cycle)}'
     rest = json.dumps({key: value for key, value in event.items() if key != "dur"}, separators=(",", ":"))
     return f"{{{times},{rest[1:]}"
 
@@ -368,4 +373,4 @@ def _occupancy(program: Program, spans: Mapping[str, _Span], total: int) -> Iter
     now = 0
     for cycle in sorted({*changes, total}):
         now += changes.get(cycle, 0)
-        yield cycle, _COUNTER, _counter("activation scratchpad, resident bytes", {"bytes": now})
+        yield cycle, _COUNTER, _counter("activation scratchpad", {"resident bytes": now})

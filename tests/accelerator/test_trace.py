@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import math
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import replace
@@ -43,8 +44,10 @@ def _written(spec: Spec, program: Program, timelines: list[Timeline]) -> str:
 
 
 def _nanoseconds(microseconds: float) -> int:
-    """As Perfetto reads a time: multiplied as a double, then cut."""
-    return int(float(microseconds) * 1000.0)
+    """A time as viewers read it: multiplied as a double, then rounded (Perfetto v52) or cut (older ones), alike."""
+    product = float(microseconds) * 1000.0
+    assert int(product) == math.floor(product + 0.5)
+    return int(product)
 
 
 def _check_fields(events: Iterable[Event]) -> None:
@@ -97,7 +100,7 @@ def _check_arrows(events: list[Event]) -> None:
             assert source["ts"] <= event["ts"] < ends[event["id"]]["ts"]
 
 
-def _check_contents(program: Program, timelines: list[Timeline], events: list[Event]) -> None:
+def _check_contents(program: Program, timelines: list[Timeline], events: list[Event], clock_mhz: float) -> None:
     """Every instruction but the halts is there once, with its cycles and its bytes."""
     slices = {
         event["args"]["instruction"]: event for event in events if event["ph"] == "X" and event["tid"] > LAYER_TRACK
@@ -121,17 +124,18 @@ def _check_contents(program: Program, timelines: list[Timeline], events: list[Ev
     assert not slices
     hosts = [event["name"] for event in events if event["ph"] == "i" and event["tid"] == HOST_TRACK]
     assert hosts == [step.layer for step in program.steps if isinstance(step, HostStep)]
-    _check_counters(program, events, offset, moved)
+    _check_counters(program, events, moved, clock_mhz)
 
 
-def _check_counters(program: Program, events: list[Event], total: int, moved: int) -> None:
+def _check_counters(program: Program, events: list[Event], moved: int, clock_mhz: float) -> None:
     rates = [event for event in events if event["ph"] == "C" and "load" in event["args"]]
-    if total:
-        times = [event["ts"] for event in rates]
+    if rates:
+        # Of every time the cycle that it was rounded down from.
+        at = np.ceil(np.array([event["ts"] for event in rates]) * clock_mhz - 0.01)
         values = [event["args"]["load"] + event["args"]["store"] for event in rates]
-        cycles = np.rint(np.diff(times) * (total / times[-1])) if times[-1] else np.zeros(0)
-        assert abs(float(np.dot(values[:-1], cycles)) - moved) <= 0.001 * total + 1  # three decimals a bin
-    resident = [event["args"]["bytes"] for event in events if event["ph"] == "C" and "bytes" in event["args"]]
+        assert abs(float(np.dot(values[:-1], np.diff(at))) - moved) <= 0.001 * at[-1] + 1  # three decimals a bin
+    counts = [event["args"] for event in events if event["ph"] == "C"]
+    resident = [args["resident bytes"] for args in counts if "resident bytes" in args]
     assert resident[0] >= 0
     assert resident[-1] == 0
     assert max(resident) <= sum(region.request.size for region in program.scratchpad)
@@ -153,7 +157,7 @@ def test_a_viewer_can_read_it(name: str, seed: int, clock_mhz: float) -> None:
     assert timed == sorted(timed)
     _check_tracks(event for event in events if event["ph"] == "X")
     _check_arrows(events)
-    _check_contents(program, timelines, events)
+    _check_contents(program, timelines, events, clock_mhz)
 
 
 @given(
@@ -163,9 +167,12 @@ def test_a_viewer_can_read_it(name: str, seed: int, clock_mhz: float) -> None:
 def test_ticks_keep_order_and_nanoseconds(clock_mhz: float, cycles: list[int]) -> None:
     ticks = Ticks(clock_mhz)
     for before, after in pairwise(sorted(cycles)):
-        start, length, end = (float(ticks.text(cycle)) for cycle in (before, after - before, after))
-        assert _nanoseconds(start) + _nanoseconds(length) <= _nanoseconds(end)
-        assert abs(start - before / clock_mhz) <= 2e-6 * max(1.0, start)
+        start, length, end = (
+            float(text) for text in (ticks.text(before), ticks.text(after, since=before), ticks.text(after))
+        )
+        assert _nanoseconds(start) + _nanoseconds(length) == _nanoseconds(end)
+        # A nanosecond, a picosecond (see Ticks), and doubles.
+        assert abs(start - before / clock_mhz) <= 1.001e-3 + 1e-15 * start
 
 
 def test_ticks_are_exact_where_a_decimal_is() -> None:
@@ -183,7 +190,7 @@ def test_the_counter_of_a_long_run_has_few_samples_and_all_bytes() -> None:
     assert timeline.total_cycles > 10 * 4096
     events = json.loads(_written(spec, program, [timeline]))["traceEvents"]
     assert 100 < sum(event["ph"] == "C" and "load" in event["args"] for event in events) <= 4097
-    _check_contents(program, [timeline], events)
+    _check_contents(program, [timeline], events, spec.clock_mhz)
 
 
 def test_the_last_bin_is_as_long_as_it_is() -> None:
@@ -255,5 +262,5 @@ def test_golden(golden: Callable[[str, str], None]) -> None:
     timelines = [simulate(spec, run.words) for run in program.runs]
     text = _written(spec, program, timelines)
     assert text == _written(spec, program, timelines)
-    _check_contents(program, timelines, json.loads(text)["traceEvents"])
+    _check_contents(program, timelines, json.loads(text)["traceEvents"], spec.clock_mhz)
     golden("accelerator/trace.json", text)
