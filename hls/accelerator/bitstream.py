@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -13,12 +14,14 @@ from gatewright.hls.lattice.toolchain import tools
 from gatewright.hls.lattice.toolchain.build import Bitstream, build_board
 from gatewright.schedules.accelerator.spec import Spec
 
-__all__ = ["MEMORY_LATENCY_CYCLES", "build_accelerator_bitstream", "write_board"]
+__all__ = ["LINK_FILE", "MEMORY_LATENCY_CYCLES", "build_accelerator_bitstream", "write_board"]
 
+LINK_FILE = "link.json"
+"""What a host has to know of the board: ``baud``, ``word_bytes``, ``memory_bytes``."""
 MEMORY_LATENCY_CYCLES = 3
 """From a request to the word, of the main memory on the board (``gw_main_memory``)."""
-# Multipliers and memories lie in a few rows of the device. With the placer and router that nextpnr takes by default the
-# wires along them do not come free in hours; these two share them out.
+# Multipliers and memories lie in a few rows of the device. With hard multipliers in the array, or with the placer and
+# router that nextpnr takes by default, the wires along them do not come free in hours; so the array's are logic.
 _NEXTPNR = ("--placer", "static", "--router", "router2")
 _LIBRARY = (
     "board/gw_reset", "board/gw_uart_rx", "board/gw_uart_tx", "accelerator/gw_main_memory",
@@ -30,7 +33,8 @@ def write_board(
     spec: Spec, directory: Path, site: Site, *, clock_mhz: float | None = None, baud: int | None = None,
     memory_bytes: int = 1 << 17,
 ) -> BoardDesign:  # fmt: skip
-    """Write ``rtl/`` with module ``top``: accelerator, main memory, serial line (``gw_accelerator_link.v``).
+    """Write ``rtl/`` with module ``top``: accelerator, main memory, serial line (``gw_accelerator_link.v``); and
+    ``link.json`` for its host.
 
     Args:
         spec: the accelerator.
@@ -38,7 +42,7 @@ def write_board(
         site: board or device, an ECP5.
         clock_mhz: clock that is wanted (the site's if None); the board's PLL comes near from below.
         baud: of the serial line (the board's if None).
-        memory_bytes: of the main memory, a power of two.
+        memory_bytes: of the main memory, whole words.
 
     Raises:
         UsageError: GW4310 when the RTL does not cover the spec, GW0405 when the clock, GW0406 when the baud rate
@@ -55,6 +59,8 @@ def write_board(
     if board is not None:
         constraints = "top.lpf"
         (rtl / constraints).write_text(constraint_text(site, clock, False, False), encoding="utf-8")
+    link = {"baud": baud, "word_bytes": spec.matrix.columns, "memory_bytes": memory_bytes}
+    (directory / LINK_FILE).write_text(json.dumps(link, indent=1) + "\n", encoding="utf-8")
     note = board.note if board is not None else ""
     return BoardDesign(site.name, (*sources, "top.v"), constraints, clock.mhz, baud, note)
 
@@ -65,12 +71,14 @@ def _top(spec: Spec, site: Site, clock: Clock, clocks: int, memory_bytes: int) -
     button = board.reset if board is not None else None
     side = spec.matrix.columns
     log_bytes = side.bit_length() - 1
-    address = (memory_bytes // side).bit_length() - 1
+    words = memory_bytes // side
+    address = (words - 1).bit_length()
     ports = ["input  wire clk_in", "input  wire uart_rx", "output wire uart_tx"]
     ports += ["input  wire button"] if button is not None else []
     ports += [f"output wire led_{i}" for i in range(len(leds))]
     pressed = "1'b0" if button is None else "!button" if button.active_low else "button"
-    given = ", ".join(f".{key}({value})" for key, value in parameters(spec).items())
+    numbers = {**parameters(spec), "LOGIC": 1 if site.device.family == "ecp5" else 0}
+    given = ", ".join(f".{key}({value})" for key, value in numbers.items())
     wires = [
         f"    wire {port}_valid, {port}_response; wire [31:0] {port}_address;" for port in ("fetch", "read", "write")
     ]
@@ -93,7 +101,8 @@ def _top(spec: Spec, site: Site, clock: Clock, clocks: int, memory_bytes: int) -
             "        .host_write(host_write), .host_read(host_read), .address(address), .word(word),",
             "        .host_response(host_response), .data(data), .accelerator_rst(stopped), .halted(halted),",
             "        .fault(fault));",
-            f"    gw_main_memory #(.WIDTH({8 * side}), .LOG_BYTES({log_bytes}), .ADDRESS({address})) memory (",
+            f"    gw_main_memory #(.WIDTH({8 * side}), .LOG_BYTES({log_bytes}), .WORDS({words}),",
+            f"        .ADDRESS({address})) memory (",
             "        .clk(clk), .rst(rst), .program_address(address),",
             "        .fetch_valid(fetch_valid), .fetch_ready(fetch_ready), .fetch_address(fetch_address),",
             "        .fetch_response(fetch_response), .read_valid(read_valid), .read_address(read_address),",
@@ -127,6 +136,7 @@ def build_accelerator_bitstream(
     seeds: Sequence[int] = (1,),
     progress: tools.Progress = tools.quiet,
     *,
+    memory_bytes: int = 1 << 17,
     timeout_s: float = 3600,
 ) -> Bitstream:
     """Bitstream of an accelerator (:func:`write_board`); its report says area, clock and critical path.
@@ -138,12 +148,13 @@ def build_accelerator_bitstream(
         clock_mhz: clock that is wanted, the site's if None.
         seeds: seeds of nextpnr, tried until one meets the clock.
         progress: told what goes on.
+        memory_bytes: of the main memory, whole words.
         timeout_s: seconds one tool may take.
 
     Raises:
         as :func:`write_board` and :func:`gatewright.hls.lattice.toolchain.build.build_board`.
     """
-    made = write_board(spec, directory, site, clock_mhz=clock_mhz)
+    made = write_board(spec, directory, site, clock_mhz=clock_mhz, memory_bytes=memory_bytes)
     return build_board(
         made, directory, site, seeds, progress=progress, options=_NEXTPNR if site.device.family == "ecp5" else (),
         timeout_s=timeout_s,

@@ -106,7 +106,7 @@ def _script(spec: Spec, sources: Sequence[str]) -> str:
             "proc",
             "attrmap -remove init",
             # One processing element is mapped for all of them; the skews dissolve into the array.
-            "setattr -mod -set keep_hierarchy 1 gw_pe",
+            "setattr -mod -set keep_hierarchy 1 *gw_pe*",
             "flatten",
             f"synth -run coarse: -top {_TOP}",
             f"dfflibmap -liberty {_LIBERTY}",

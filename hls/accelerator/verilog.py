@@ -18,14 +18,14 @@ TOP = "accelerator"
 """Name of the generated module."""
 
 LIBRARY = (
-    "gw_memory", "gw_fifo", "gw_delay", "gw_credit",
+    "gw_memory", "gw_fifo", "gw_delay", "gw_credit", "gw_ccu2c_multiplier",
     "accelerator/gw_loops", "accelerator/gw_loop_address", "accelerator/gw_scratchpad", "accelerator/gw_issue",
     "accelerator/gw_fetch", "accelerator/gw_pe", "accelerator/gw_systolic_array", "accelerator/gw_accumulators",
     "accelerator/gw_matrix_unit", "accelerator/gw_vector_lane", "accelerator/gw_vector_unit",
     "accelerator/gw_load_unit", "accelerator/gw_store_unit", "accelerator/gw_accelerator",
 )  # fmt: skip
 """Library modules of an accelerator, below ``hls/rtl``."""
-ARRAY = ("gw_delay", "accelerator/gw_pe", "accelerator/gw_systolic_array")
+ARRAY = ("gw_delay", "gw_ccu2c_multiplier", "accelerator/gw_pe", "accelerator/gw_systolic_array")
 """Those of the array alone."""
 
 _SIDES = (4, 8, 16)

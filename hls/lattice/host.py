@@ -1,4 +1,4 @@
-"""The host's end of the serial line: runs a network on a board from Linux, with the standard library and NumPy alone.
+"""The host's end of the serial line: runs a network on a board from Linux.
 
 The protocol is that of ``rtl/board/gw_uart_link.v``.
 """
@@ -6,20 +6,16 @@ The protocol is that of ``rtl/board/gw_uart_link.v``.
 from __future__ import annotations
 
 import json
-import os
-import select
-import termios
 import time
-import tty
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
 
-from gatewright.compiler.errors import ToolError, UsageError
+from gatewright.compiler.errors import ToolError
+from gatewright.hls.lattice.serial_port import SerialPort
 from gatewright.hls.ports import Tensors, all_physical, element_bytes, from_bytes, logical, to_bytes
 
 __all__ = ["UartNetwork", "schedule"]
@@ -57,50 +53,24 @@ class UartNetwork:
         design = json.loads((directory / "design.json").read_text(encoding="utf-8"))
         self.inputs: list[dict[str, Any]] = design["inputs"]
         self.outputs: list[dict[str, Any]] = design["outputs"]
-        self._device, self._timeout_s = device, timeout_s
         if baud is None:
             baud = int(json.loads((directory / "board.json").read_text(encoding="utf-8"))["baud"])
-        speed = getattr(termios, f"B{baud}", None)
-        if speed is None:
-            raise UsageError("GW0406", "baud", f"this system cannot set {baud} baud", "build with 115200")
-        try:
-            self._fd = os.open(device, os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK)
-        except OSError as error:
-            raise ToolError(
-                "GW5033", device, f"the serial device cannot be opened: {error.strerror}",
-                "connect the board", "ask for the right to use it (Debian: group dialout)",
-            ) from None  # fmt: skip
-        try:
-            self._set_up(speed)
-        except termios.error as error:
-            os.close(self._fd)
-            raise ToolError("GW5033", device, f"it is no serial device: {error.args[-1]}", "name another") from None
-
-    def _set_up(self, speed: int) -> None:
-        tty.setraw(self._fd)
-        settings = termios.tcgetattr(self._fd)
-        settings[2] = (settings[2] | termios.CLOCAL | termios.CREAD) & ~(termios.CRTSCTS | termios.HUPCL)
-        settings[4] = settings[5] = speed
-        termios.tcsetattr(self._fd, termios.TCSANOW, settings)
-        self.restart()
+        self._port = SerialPort(device, baud, timeout_s)
+        self._credit = _FIFO
 
     def restart(self) -> None:
-        """Throw away what is on its way and restart the network: a break on the line."""
-        termios.tcsendbreak(self._fd, 0)
-        time.sleep(0.01)
-        termios.tcflush(self._fd, termios.TCIOFLUSH)
+        """Throw away what is on its way and restart the network."""
+        self._port.restart()
         self._credit = _FIFO
 
     def close(self) -> None:
         """Close the device."""
-        os.close(self._fd)
+        self._port.close()
 
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *reason: object) -> None:
         self.close()
 
     def run(self, inputs: Mapping[str, npt.NDArray[np.integer[Any]]]) -> Tensors:
@@ -138,12 +108,11 @@ class UartNetwork:
         sent, output, missing = 0, 0, 0
         last = time.monotonic()
         while sent < len(stream) or any(left) or missing:
-            ready = self._credit > 0 and sent < len(stream)
-            readable, writable, _ = select.select([self._fd], [self._fd] if ready else [], [], 0.1)
+            readable, writable = self._port.ready(sending=self._credit > 0 and sent < len(stream))
             if writable:
-                count = os.write(self._fd, stream[sent : sent + self._credit])
+                count = self._port.write(stream[sent : sent + self._credit])
                 sent, self._credit, last = sent + count, self._credit - count, time.monotonic()
-            for byte in os.read(self._fd, 4096) if readable else b"":
+            for byte in self._port.read() if readable else b"":
                 last = time.monotonic()
                 if missing:
                     received[output].append(byte)
@@ -154,8 +123,7 @@ class UartNetwork:
                     output, missing = byte, size[byte]
                     left[byte] -= 1
                 else:
-                    raise ToolError("GW5035", self._device, f"the network sent {byte:#04x} out of turn", "restart it")
-            if time.monotonic() - last > self._timeout_s:
-                reason = f"nothing came for {self._timeout_s:g} s; {sum(left)} tokens are missing"
-                raise ToolError("GW5034", self._device, reason, "check that this bitstream is on the board", "restart")
+                    device = self._port.device
+                    raise ToolError("GW5035", device, f"the network sent {byte:#04x} out of turn", "restart it")
+            self._port.check_silence(last, f"{sum(left)} tokens are missing")
         return received

@@ -1,4 +1,4 @@
-// Signed product in the carry cells of an ECP5, three cycles late: half the logic of what synthesis makes of `*`.
+// Signed product in the carry cells of an ECP5, one or three cycles late: half the logic of what synthesis makes of `*`.
 //
 // The LUT in front of a carry bit has four inputs, so one chain adds both partial products of a pair of bits of b:
 //     row = (a & b0) + (2a & b1)          propagate = (a[i] & b0) ^ (a[i-1] & b1), INIT 7888
@@ -7,7 +7,8 @@
 module gw_ccu2c_multiplier #(
     parameter A = 8,
     parameter A_SIGNED = 1,
-    parameter B = 8
+    parameter B = 8,
+    parameter CYCLES = 3
 ) (
     input  wire                  clk,
     input  wire [A-1:0]          a,
@@ -24,7 +25,7 @@ module gw_ccu2c_multiplier #(
         second <= first;
         third <= second;
     end
-    assign product = third;
+    assign product = CYCLES == 1 ? first : third;
 `else
     localparam ROWS = (B + 1) / 2;
     localparam BITS = A + 3;                 // of a row: -4a .. 3a
@@ -52,7 +53,7 @@ module gw_ccu2c_multiplier #(
             wire second_b = TOP ? b0 : b1;
             wire [CELLS:0] carry;
             wire [2*CELLS-1:0] sum;
-            reg signed [BITS-1:0] result;
+            reg signed [BITS-1:0] late;
             assign carry[0] = 1'b0;
             for (i = 0; i < CELLS; i = i + 1) begin : cell_
                 if (i == 0) begin : start
@@ -72,14 +73,15 @@ module gw_ccu2c_multiplier #(
                 end
             end
             always @(posedge clk)
-                result <= sum[BITS:1];
-            assign rows[r*BITS +: BITS] = result;
+                late <= sum[BITS:1];
+            assign rows[r*BITS +: BITS] = CYCLES == 1 ? sum[BITS:1] : late;
         end
     endgenerate
 
     // Neighbouring rows, then their sums.
     localparam PAIRS = (ROWS + 1) / 2;
     reg signed [A+B-1:0] pairs [0:PAIRS-1];
+    reg signed [A+B-1:0] late_pairs [0:PAIRS-1];
     reg signed [A+B-1:0] total;
     reg signed [A+B-1:0] result;
     wire signed [BITS-1:0] row_of [0:2*PAIRS-1];
@@ -91,12 +93,14 @@ module gw_ccu2c_multiplier #(
     integer j;
     always @* begin
         total = 0;
-        for (j = 0; j < PAIRS; j = j + 1)
-            total = total + (pairs[j] <<< (4 * j));
+        for (j = 0; j < PAIRS; j = j + 1) begin
+            pairs[j] = row_of[2*j] + (row_of[2*j+1] <<< 2);
+            total = total + ((CYCLES == 1 ? pairs[j] : late_pairs[j]) <<< (4 * j));
+        end
     end
     always @(posedge clk) begin
         for (j = 0; j < PAIRS; j = j + 1)
-            pairs[j] <= row_of[2*j] + (row_of[2*j+1] <<< 2);
+            late_pairs[j] <= pairs[j];
         result <= total;
     end
     assign product = result;

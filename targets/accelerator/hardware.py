@@ -15,10 +15,14 @@ import numpy as np
 from gatewright.compiler.errors import MismatchError
 from gatewright.schedules.accelerator.serialization import Package
 from gatewright.schedules.accelerator.timing.event import simulate
+from gatewright.targets.accelerator.machine.board import memory_needed
 from gatewright.targets.accelerator.machine.network import Network
 from gatewright.targets.products import MEASURED, say, write_json
 
 __all__ = ["build_hardware"]
+
+_MEMORY_STEP_BYTES = 1 << 14
+"""A board's main memory holds the network's data and longest program; a multiple of this maps to whole blocks."""
 
 
 def build_hardware(package: Package, options: Mapping[str, Any], digest: str, directory: Path) -> None:
@@ -82,9 +86,10 @@ def _placed(package: Package, options: Mapping[str, Any], folder: Path) -> dict[
 
     site = resolve(options["board"])
     folder.mkdir()
+    needed = memory_needed(package)
     made = build_accelerator_bitstream(
         package.spec, folder, site, package.spec.clock_mhz, range(1, int(options["seeds"]) + 1),
-        timeout_s=float(options["timeout_s"]),
+        memory_bytes=-(-needed // _MEMORY_STEP_BYTES) * _MEMORY_STEP_BYTES, timeout_s=float(options["timeout_s"]),
     )  # fmt: skip
     used = {name: value for name, value in made.best.used.items() if name in RESOURCES}
     return {"clock_mhz": round(made.best.fmax_mhz, 2), **used}

@@ -19,8 +19,8 @@ class AcceleratorOptions(BaseModel):
         candidates: tilings of a layer that are simulated, best bound first.
         search_seconds: seconds the search may take for one layer; one that is cut short may differ from run to run.
         rtl: write the accelerator's Verilog, build its simulation, run one inference in it, compare bytes and cycles.
-        board: an ECP5 board or device to build a bitstream of the accelerator for, e.g. ulx3s-85f; its memory lies in
-            block memory behind the serial line. 4x4 takes some ten minutes; 8x8 has not come through the router yet.
+        board: an ECP5 board or device to build a bitstream of the accelerator for, e.g. ulx3s-85f; the network's data
+            and program lie in block memory, which a host fills over the serial line. 8x8 takes some 20 minutes.
         liberty: a liberty file; the array is mapped to its cells, and cells and area are reported.
         seeds: seeds of place and route that are tried; the first that meets the clock wins.
         timeout_s: seconds one tool may take.

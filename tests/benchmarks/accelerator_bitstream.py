@@ -1,10 +1,10 @@
 """An accelerator's bitstream for an ECP5 board: area by unit, routed clock, critical path.
 
-    python -m tests.benchmarks.accelerator_bitstream                            # 8x8: does not route within an hour
+    python -m tests.benchmarks.accelerator_bitstream                            # 8x8 with memory for ic_resnet8
     python -m tests.benchmarks.accelerator_bitstream --side 4 --clock 60
     python -m tests.benchmarks.accelerator_bitstream --array --board ecp5-85k --clock 80
 
-Takes some ten minutes. Exit code: 0, or that of the error (a missed clock, a device too small).
+Takes some 20 minutes, the array alone one. Exit code: 0, or that of the error (a missed clock, a device too small).
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from gatewright.compiler.errors import GatewrightError
@@ -29,6 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--side", type=int, default=8, choices=[4, 8, 16], help="rows of the array")
     parser.add_argument("--array", action="store_true", help="the array alone, without memories and control")
+    parser.add_argument("--memory", type=int, default=9 << 14, help="bytes of the main memory")
     parser.add_argument("--board", default="ulx3s-85f", help="board or device")
     parser.add_argument("--clock", type=float, default=50, help="MHz")
     parser.add_argument("--seed", type=int, nargs="*", default=[1], help="seeds of nextpnr")
@@ -40,8 +42,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         folder = chosen.out or Path(temporary)
         folder.mkdir(parents=True, exist_ok=True)
         try:
-            build = build_array_bitstream if chosen.array else build_accelerator_bitstream
             site = resolve(chosen.board)
+            build = (
+                build_array_bitstream
+                if chosen.array
+                else partial(build_accelerator_bitstream, memory_bytes=chosen.memory)
+            )
             made = build(spec, folder, site, chosen.clock, chosen.seed, lambda text: print(text, flush=True))
         except GatewrightError as error:
             print(error)

@@ -50,6 +50,25 @@ endmodule
 """
 
 
+CELLS = """
+module claims #(parameter A = 4, parameter A_SIGNED = 1, parameter B = 4) (
+    input wire clk, input wire [A-1:0] a, input wire [B-1:0] b
+);
+    wire signed [A+B-1:0] product;
+    gw_ccu2c_multiplier #(.A(A), .A_SIGNED(A_SIGNED), .B(B), .CYCLES(1)) multiplier (clk, a, b, product);
+    wire signed [A:0] wide_a = {A_SIGNED ? a[A-1] : 1'b0, a};
+    wire signed [B-1:0] signed_b = b;
+    reg signed [A+B-1:0] expected;
+    reg known = 0;
+    always @(posedge clk) begin
+        known <= 1;
+        expected <= wide_a * signed_b;
+    end
+    always @* if (known) assert(product == expected);
+endmodule
+"""
+
+
 def product_claims(style: str) -> str:
     return PRODUCT.replace('"STYLE"', f'"{style}"')
 
@@ -87,6 +106,19 @@ def test_products_of_cells(tmp_path: Path, a: int, a_signed: int, b: int, style:
     """The cells that are instantiated multiply as their stand-ins for simulators do."""
     given = {"A": a, "A_SIGNED": a_signed, "B": b}
     assert holds(tmp_path, library(*MULTIPLIER) + product_claims(style), 5, given, cells)
+
+
+@pytest.mark.parametrize(("a", "a_signed", "b"), [(5, 1, 5), (4, 0, 6)])
+def test_a_product_of_cells_in_one_cycle(tmp_path: Path, a: int, a_signed: int, b: int) -> None:
+    text = library("gw_ccu2c_multiplier") + CELLS
+    assert holds(tmp_path, text, 3, {"A": a, "A_SIGNED": a_signed, "B": b}, "ecp5")
+
+
+def test_a_product_of_cells_in_one_cycle_can_be_wrong(tmp_path: Path) -> None:
+    text = library("gw_ccu2c_multiplier")
+    right = "CYCLES == 1 ? pairs[j] : late_pairs[j]"
+    assert right in text
+    assert not holds(tmp_path, text.replace(right, "late_pairs[j]") + CELLS, 3, cells="ecp5")
 
 
 @pytest.mark.parametrize(("right", "wrong"), [("16'h8777 :", "16'h7888 :"), (".INIT0(START)", ".INIT0(16'h0000)")])

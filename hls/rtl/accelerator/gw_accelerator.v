@@ -24,7 +24,8 @@ module gw_accelerator #(
     parameter QUEUE_DEPTH = 4,
     parameter LOG_QUEUE = 2,           // 2**LOG_QUEUE >= QUEUE_DEPTH
     parameter FETCH_DEPTH = 32,
-    parameter LOG_FETCH = 5
+    parameter LOG_FETCH = 5,
+    parameter LOGIC = 0                // multipliers of the array in logic, see gw_pe
 ) (
     input  wire              clk,
     input  wire              rst,
@@ -129,7 +130,7 @@ module gw_accelerator #(
     wire [32*SIDE-1:0] sums;
     gw_matrix_unit #(
         .ROWS(SIDE), .LOG_ROWS(LOG_SIDE), .COLUMNS(SIDE), .ACTIVATION_ADDRESS(A), .WEIGHT_ADDRESS(WEIGHT_ADDRESS),
-        .ACCUMULATOR_ADDRESS(ACCUMULATOR_ADDRESS)
+        .ACCUMULATOR_ADDRESS(ACCUMULATOR_ADDRESS), .LOGIC(LOGIC)
     ) matrix (
         .clk(clk), .rst(rst), .take(take[2]), .head(matrix_head), .current(matrix_current), .done(done[2]),
         .activation_read(matrix_read), .activation_address(matrix_address), .activation_data(matrix_data),

@@ -2,8 +2,8 @@
 //
 // A command is nine bytes: what to do, the address of a word (4 bytes, least first), a number of words (likewise).
 //   1 write: the words follow.   2 read: the words come back.
-//   3 run the program at the address: when it has halted, 8 bytes come back, the cycles it took (4 bytes, least first),
-//     then 1 if it met an unknown opcode.
+//   3 run the program at the address: when it has halted, a word comes back, least byte first: in bits 30:0 the cycles it
+//     took, in bit 31 whether it met an unknown opcode.
 // The accelerator is in reset unless it runs. A break restarts the link (`restart`) and ends a run.
 module gw_accelerator_link #(
     parameter CLOCKS = 16,       // cycles of a bit
@@ -100,7 +100,7 @@ module gw_accelerator_link #(
                 cycles <= cycles + 1'b1;
                 if (halted && !accelerator_rst) begin
                     accelerator_rst <= 1;
-                    word <= {fault, cycles};
+                    word <= {fault, cycles[30:0]};
                     bytes <= BYTES;
                     state <= SEND;
                 end

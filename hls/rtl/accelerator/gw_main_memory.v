@@ -5,7 +5,8 @@
 module gw_main_memory #(
     parameter WIDTH = 64,
     parameter LOG_BYTES = 3,
-    parameter ADDRESS = 14              // 2**ADDRESS words
+    parameter WORDS = 16384,
+    parameter ADDRESS = 14              // 2**ADDRESS >= WORDS
 ) (
     input  wire               clk,
     input  wire               rst,
@@ -41,7 +42,7 @@ module gw_main_memory #(
     gw_delay #(.WIDTH(3), .CYCLES(3)) responses (
         .clk(clk), .rst(rst), .in({fetch, read_valid, host_read}), .out({fetch_response, read_response, host_response})
     );
-    gw_memory #(.WIDTH(WIDTH), .DEPTH(1 << ADDRESS), .ADDRESS(ADDRESS)) memory (
+    gw_memory #(.WIDTH(WIDTH), .DEPTH(WORDS), .ADDRESS(ADDRESS)) memory (
         .clk(clk),
         .write_enable(write), .write_address(write_at), .write_data(written),
         .read_enable(1'b1), .read_address(read_at), .read_data(word)

@@ -13,7 +13,8 @@ module gw_matrix_unit #(
     parameter COLUMNS = 8,
     parameter ACTIVATION_ADDRESS = 13,
     parameter WEIGHT_ADDRESS = 12,
-    parameter ACCUMULATOR_ADDRESS = 10
+    parameter ACCUMULATOR_ADDRESS = 10,
+    parameter LOGIC = 0                  // multipliers in logic, see gw_pe
 ) (
     input  wire                            clk,
     input  wire                            rst,
@@ -164,7 +165,7 @@ module gw_matrix_unit #(
             assign extended[i*9 +: 9] = {activation_signed && pixel[i*8+7], pixel[i*8 +: 8]};
         end
     endgenerate
-    gw_systolic_array #(.ROWS(ROWS), .COLUMNS(COLUMNS)) array (
+    gw_systolic_array #(.ROWS(ROWS), .COLUMNS(COLUMNS), .LOGIC(LOGIC)) array (
         .clk(clk), .swap(swap), .pixel(extended), .weight_row(weight_row), .weights(weights), .sums(sums)
     );
 

@@ -5,7 +5,8 @@
 // fold: weights must come at least two cycles before it, and of the next fold at the earliest in the cycle behind it.
 module gw_systolic_array #(
     parameter ROWS = 8,
-    parameter COLUMNS = 8
+    parameter COLUMNS = 8,
+    parameter LOGIC = 0                          // multipliers in logic, see gw_pe
 ) (
     input  wire                  clk,
     input  wire                  swap,
@@ -30,7 +31,7 @@ module gw_systolic_array #(
             );
             assign enables[i*(COLUMNS+1)] = weight_row[i];
             for (j = 0; j < COLUMNS; j = j + 1) begin : column
-                gw_pe pe (
+                gw_pe #(.LOGIC(LOGIC)) pe (
                     .clk(clk),
                     .x_in(x[(i*(COLUMNS+1)+j)*9 +: 9]), .x_out(x[(i*(COLUMNS+1)+j+1)*9 +: 9]),
                     .swap_in(swaps[i*(COLUMNS+1)+j]), .swap_out(swaps[i*(COLUMNS+1)+j+1]),

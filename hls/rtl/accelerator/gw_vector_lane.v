@@ -10,7 +10,7 @@ module gw_vector_lane (
     input  wire signed [8:0]  weight,         // cycle 0
     input  wire signed [8:0]  operand_zero,   // subtracted from it
     input  wire signed [8:0]  other_zero,     // subtracted from the weight, or from operand b of a product
-    input  wire               depthwise,
+    input  wire               takes_product,  // the value is the product, not the operand
     input  wire               multiply,
     input  wire               maximum,
     input  wire               reduce,         // over the window
@@ -22,7 +22,7 @@ module gw_vector_lane (
     input  wire signed [31:0] multiplier,     // cycle 3
     input  wire               second,         // cycle 6: the operand is b
     input  wire signed [63:0] addend,         // cycle 6
-    input  wire [5:0]         shift,          // cycle 7
+    input  wire [5:0]         shift,          // cycle 6
     input  wire               round_half,     // add half of what is shifted out
     input  wire signed [15:0] result_zero,
     input  wire signed [15:0] low,
@@ -31,20 +31,18 @@ module gw_vector_lane (
 );
     // 1, 2: (operand - zero) * (weight - zero), or (a - zero) * (b - zero) in the cycle of b.
     reg signed [8:0] x, y, x_before;
-    reg signed [31:0] raw, raw_late;
-    reg signed [17:0] product;
+    reg signed [31:0] raw, value;
+    wire signed [17:0] product = (multiply ? x_before : x) * y;
     always @(posedge clk) begin
         x <= operand[8:0] - operand_zero;
         y <= (multiply ? operand[8:0] : weight) - other_zero;
         x_before <= x;
         raw <= operand;
-        product <= (multiply ? x_before : x) * y;
-        raw_late <= raw;
+        value <= takes_product ? {{14{product[17]}}, product} : raw;
     end
 
     // 3, 4
     reg signed [31:0] total, biased;
-    wire signed [31:0] value = depthwise || multiply ? {{14{product[17]}}, product} : raw_late;
     always @(posedge clk) begin
         if (maximum)
             total <= first || value > total ? value : total;
@@ -77,9 +75,11 @@ module gw_vector_lane (
     // 7, 8: the bit below the shifted number rounds half up.
     reg signed [63:0] sum;
     reg signed [64:0] shifted;
+    reg [5:0] places;
     always @(posedge clk) begin
         sum <= scaled + (add && second ? sum : addend);
-        shifted <= $signed({sum, 1'b0}) >>> shift;
+        places <= shift;
+        shifted <= $signed({sum, 1'b0}) >>> places;
     end
 
     // 9, 10: saturated to 18 bits first, which leaves every clamp of 16 bits as it is.

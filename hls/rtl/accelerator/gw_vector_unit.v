@@ -38,33 +38,47 @@ module gw_vector_unit #(
     localparam K = CONSTANT_ADDRESS;
     localparam COLLECT = 3;
 
-    // -- the instruction ---------------------------------------------------------------------------------------------
-    wire [3:0] operation = current[`GW_VECTOR_OPERATION];
-    wire is_depthwise = operation == `GW_VECTOR_OP_DEPTHWISE;
-    wire is_sum = operation == `GW_VECTOR_OP_SUM;
-    wire is_max = operation == `GW_VECTOR_OP_MAX;
-    wire is_add = operation == `GW_VECTOR_OP_ADD;
-    wire is_multiply = operation == `GW_VECTOR_OP_MULTIPLY;
-    wire is_table = operation == `GW_VECTOR_OP_TABLE;
-    wire per_channel = current[`GW_VECTOR_PER_CHANNEL];
-    wire from_accumulator = current[`GW_VECTOR_FROM_ACCUMULATOR];
-    wire two = is_add || is_multiply;
-    wire as_is = is_max || is_table;                 // neither scaled nor rounded
-    wire by_channel = per_channel && !as_is && !is_add;
-    wire a_signed = current[`GW_VECTOR_A_SIGNED];
-    wire b_signed = current[`GW_VECTOR_B_SIGNED];
-    wire weight_signed = current[`GW_VECTOR_WEIGHT_SIGNED];
-    wire [15:0] a_zero = current[`GW_VECTOR_A_ZERO];
-    wire [15:0] b_zero = current[`GW_VECTOR_B_ZERO];
-    wire [15:0] weight_zero = current[`GW_VECTOR_WEIGHT_ZERO];
-    wire [31:0] multiplier_a = current[`GW_VECTOR_MULTIPLIER];
-    wire [31:0] multiplier_b = current[`GW_VECTOR_MULTIPLIER_B];
-    wire [63:0] addend = current[`GW_VECTOR_ADDEND];
-    wire [5:0] shift = current[`GW_VECTOR_SHIFT];
-    wire [15:0] output_zero = current[`GW_VECTOR_OUTPUT_ZERO];
-    wire [15:0] clamp_low = current[`GW_VECTOR_CLAMP_LOW];
-    wire [15:0] clamp_high = current[`GW_VECTOR_CLAMP_HIGH];
+    // -- the instruction: decoded when it is taken, registers for all lanes -------------------------------------------
+    wire [3:0] next = head[`GW_VECTOR_OPERATION];
+    wire next_as_is = next == `GW_VECTOR_OP_MAX || next == `GW_VECTOR_OP_TABLE;   // neither scaled nor rounded
+    wire next_add = next == `GW_VECTOR_OP_ADD;
+    wire next_multiply = next == `GW_VECTOR_OP_MULTIPLY;
+    wire next_table = next == `GW_VECTOR_OP_TABLE;
+    wire [15:0] next_a_zero = head[`GW_VECTOR_A_ZERO];
+    wire [15:0] next_other_zero = next_multiply ? head[`GW_VECTOR_B_ZERO] : head[`GW_VECTOR_WEIGHT_ZERO];
+    reg takes_product, is_max, is_add, is_multiply, is_table, reduce, two, per_channel, by_channel, from_accumulator;
+    reg a_signed, b_signed, weight_signed;
+    reg [8:0] operand_zero, other_zero;
+    reg [31:0] multiplier_a, multiplier_b;
+    reg [63:0] addend;
+    reg [5:0] shift;
+    reg [15:0] result_zero, low, high;
     wire [31:0] table_address = current[`GW_VECTOR_WEIGHT_ADDRESS];
+    always @(posedge clk)
+        if (take) begin
+            takes_product <= next == `GW_VECTOR_OP_DEPTHWISE || next_multiply;
+            is_max <= next == `GW_VECTOR_OP_MAX;
+            is_add <= next_add;
+            is_multiply <= next_multiply;
+            is_table <= next_table;
+            reduce <= next == `GW_VECTOR_OP_DEPTHWISE || next == `GW_VECTOR_OP_SUM;
+            two <= next_add || next_multiply;
+            per_channel <= head[`GW_VECTOR_PER_CHANNEL];
+            by_channel <= head[`GW_VECTOR_PER_CHANNEL] && !next_as_is && !next_add;
+            from_accumulator <= head[`GW_VECTOR_FROM_ACCUMULATOR];
+            a_signed <= head[`GW_VECTOR_A_SIGNED];
+            b_signed <= head[`GW_VECTOR_B_SIGNED];
+            weight_signed <= head[`GW_VECTOR_WEIGHT_SIGNED];
+            operand_zero <= next_multiply ? next_a_zero[8:0] : 9'd0;
+            other_zero <= next_other_zero[8:0];
+            multiplier_a <= next_as_is ? 32'd1 : head[`GW_VECTOR_MULTIPLIER];
+            multiplier_b <= next_as_is ? 32'd1 : next_add ? head[`GW_VECTOR_MULTIPLIER_B] : head[`GW_VECTOR_MULTIPLIER];
+            addend <= next_as_is || (head[`GW_VECTOR_PER_CHANNEL] && !next_add) ? 64'd0 : head[`GW_VECTOR_ADDEND];
+            shift <= next_as_is ? 6'd0 : head[`GW_VECTOR_SHIFT];
+            result_zero <= next_as_is ? 16'd0 : head[`GW_VECTOR_OUTPUT_ZERO];
+            low <= next_table ? 16'h8000 : head[`GW_VECTOR_CLAMP_LOW];
+            high <= next_table ? 16'h7FFF : head[`GW_VECTOR_CLAMP_HIGH];
+        end
 
     // -- loops: window column, window row, x, y, block ---------------------------------------------------------------
     wire [15:0] kernel_width = head[`GW_VECTOR_KERNEL_WIDTH];
@@ -209,8 +223,7 @@ module gw_vector_unit #(
     end
 
     // -- lanes -------------------------------------------------------------------------------------------------------
-    wire [31:0] multiplier_6 = is_add && second_6 ? multiplier_b : as_is ? 32'd1 : multiplier_a;
-    wire [63:0] addend_9 = by_channel || as_is ? 64'd0 : addend;
+    wire [31:0] multiplier_6 = second_6 ? multiplier_b : multiplier_a;
     genvar k;
     generate
         for (k = 0; k < COLUMNS; k = k + 1) begin : lane
@@ -236,18 +249,15 @@ module gw_vector_unit #(
             gw_vector_lane channel (
                 .clk(clk),
                 .operand(operand_3), .weight({weight_signed && weight_3[7], weight_3}),
-                .operand_zero(is_multiply ? a_zero[8:0] : 9'd0),
-                .other_zero(is_multiply ? b_zero[8:0] : weight_zero[8:0]),
-                .depthwise(is_depthwise), .multiply(is_multiply), .maximum(is_max), .reduce(is_depthwise || is_sum),
+                .operand_zero(operand_zero), .other_zero(other_zero),
+                .takes_product(takes_product), .multiply(is_multiply), .maximum(is_max), .reduce(reduce),
                 .add(is_add), .first(first_5),
                 .table_result(is_table), .looked_up(entry_6),
                 .bias(by_channel ? constants[k*32 +: 32] : 32'd0),
                 .multiplier(by_channel ? constants[(COLUMNS+k)*32 +: 32] : multiplier_6),
-                .second(second_9), .addend(addend_9),
-                .shift(by_channel ? constants[64*COLUMNS+k*8 +: 6] : as_is ? 6'd0 : shift),
-                .round_half(by_channel),
-                .result_zero(as_is ? 16'd0 : output_zero),
-                .low(is_table ? 16'h8000 : clamp_low), .high(is_table ? 16'h7FFF : clamp_high),
+                .second(second_9), .addend(addend),
+                .shift(by_channel ? constants[64*COLUMNS+k*8 +: 6] : shift),
+                .round_half(by_channel), .result_zero(result_zero), .low(low), .high(high),
                 .result(write_data[k*8 +: 8])
             );
         end
