@@ -49,6 +49,8 @@ class BoardNetwork:
     def run(self, inputs: Mapping[str, npt.NDArray[np.generic]]) -> dict[str, npt.NDArray[np.integer[Any]]]:
         """One inference: integers by input name -> integers by output name, as the golden reference has them.
 
+        After an error open the board again: that restarts its end of the line.
+
         Raises:
             ToolError: GW5034 when the board falls silent.
             TargetError: GW4315 when the accelerator met an instruction that it does not know.

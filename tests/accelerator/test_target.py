@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -15,9 +16,14 @@ from gatewright.compiler.integer.layers import Add, Input
 from gatewright.compiler.integer.reference import Reference
 from gatewright.compiler.integer.tensor import TensorType
 from gatewright.compiler.model import QuantizedModel
+from gatewright.hls.accelerator import bitstream
+from gatewright.hls.lattice.database import Site
 from gatewright.schedules.accelerator.isa.encoding import read_words
 from gatewright.schedules.accelerator.isa.text import assemble
+from gatewright.schedules.accelerator.spec import Spec
 from gatewright.targets.accelerator import AcceleratorTarget
+from gatewright.targets.accelerator.building import load_package
+from gatewright.targets.accelerator.machine.board import memory_needed
 from tests.accelerator.random_layers import random_layer
 from tests.strategies import random_graph, random_inputs
 
@@ -135,3 +141,27 @@ def test_user_specs(tmp_path: Path) -> None:
     inputs = random_inputs(graph, 1)
     assert np.array_equal(AcceleratorTarget.load(folder).run(inputs)["y"], Reference(graph).run(inputs)["y"])
     assert json.loads((folder / "program.json").read_text())["spec"]["name"] == "mine"
+
+
+def test_a_board_has_memory_for_the_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Place and route take minutes: what is asked of them, and what becomes of their answer."""
+    asked: dict[str, object] = {}
+    best = SimpleNamespace(fmax_mhz=51.234, used={"lut": 5, "ebr": 7, "io": 3})
+
+    def build(spec: Spec, folder: Path, site: Site, clock_mhz: float, seeds: range, **others: object) -> object:
+        asked.update(others, folder=folder, site=site.name, clock_mhz=clock_mhz, seeds=list(seeds))
+        return SimpleNamespace(best=best)
+
+    monkeypatch.setattr(bitstream, "build_accelerator_bitstream", build)
+    target = AcceleratorTarget.named(TARGET)
+    options = {"board": "ulx3s-85f", "seeds": 2, "timeout_s": 60}
+    (tmp_path / "a").mkdir()
+    target.build(target.plan(model_of(random_graph(11, layers=6, max_bits=8)), options), tmp_path / "a")
+    needed = memory_needed(load_package(tmp_path / "a"))
+    memory = asked.pop("memory_bytes")
+    assert isinstance(memory, int) and needed <= memory < needed + (1 << 14) and memory % (1 << 14) == 0
+    assert asked == {
+        "folder": tmp_path / "a" / "board", "site": "ulx3s-85f", "clock_mhz": 50.0, "seeds": [1, 2], "timeout_s": 60.0
+    }  # fmt: skip
+    measured = json.loads((tmp_path / "a" / "measured.json").read_text())
+    assert measured == {"clock_mhz": 51.23, "lut": 5, "ebr": 7}

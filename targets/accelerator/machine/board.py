@@ -83,12 +83,18 @@ class BoardExecutor:
         dram = np.zeros(self._program_address, np.uint8)
         dram[: len(memories.dram)] = memories.dram
         for first, end in self._words(self._sent[self._run] & ~(self._known & (self._there == dram))):
+            # Unknown until all of it is there: a line may break.
+            self._known[first:end] = False
             self._link.write(first, dram[first:end].tobytes())
             self._there[first:end], self._known[first:end] = dram[first:end], True
         program = encode(instructions).astype("<u4").tobytes()
         if program != self._program:
+            self._program = b""
             self._link.write(self._program_address, program)
             self._program = program
+        for instruction in instructions:
+            if instruction.mnemonic == "store":
+                self._known[slice(*_stored(instruction))] = False
         cycles, fault = self._link.run(self._program_address)
         if fault:
             raise TargetError(
@@ -97,9 +103,6 @@ class BoardExecutor:
             )  # fmt: skip
         self.cycles.append(cycles)
         self._run += 1
-        for instruction in instructions:
-            if instruction.mnemonic == "store":
-                self._known[slice(*_stored(instruction))] = False
         for first, end in self._fetched:
             self._there[first:end] = self._link.read(first, end - first)
             self._known[first:end] = True
