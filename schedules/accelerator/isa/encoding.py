@@ -80,19 +80,15 @@ def encode(instructions: Iterable[Instruction]) -> Words:
     for index, instruction in enumerate(rows):
         places.setdefault(instruction.mnemonic, []).append(index)
     for mnemonic, where in places.items():
-        # A field of all instructions of a kind at once.
+        # A field of all instructions of a kind at once; what none of them names is 0.
         same = [rows[index] for index in where]
+        named = set().union(*same)
         packed = np.zeros((len(same), WORDS), np.int64)
         for name, field in FIELDS[mnemonic].items():
+            if name not in named:
+                continue
             values = [instruction.get(name, 0) for instruction in same]
-            low, high = field.range
-            if min(values) < low or max(values) > high:
-                wrong = next(value for value in values if not low <= value <= high)
-                raise TargetError(
-                    "GW4303", mnemonic, f"{name} = {wrong} lies outside [{low}, {high}]",
-                    "the tensor is too large for the instruction set; split the model's layer",
-                )  # fmt: skip
-            bits = np.array(values, np.int64)
+            bits = _in_range(mnemonic, name, field, values)
             if field.width == 64:
                 packed[:, field.word] = bits & 0xFFFFFFFF
                 packed[:, field.word + 1] = (bits >> 32) & 0xFFFFFFFF
@@ -100,6 +96,17 @@ def encode(instructions: Iterable[Instruction]) -> Words:
                 packed[:, field.word] |= (bits & ((1 << field.width) - 1)) << field.low
         words[where] = packed.astype(np.uint32)
     return words
+
+
+def _in_range(mnemonic: str, name: str, field: Field, values: list[int]) -> npt.NDArray[np.int64]:
+    low, high = field.range
+    if min(values) < low or max(values) > high:
+        wrong = next(value for value in values if not low <= value <= high)
+        raise TargetError(
+            "GW4303", mnemonic, f"{name} = {wrong} lies outside [{low}, {high}]",
+            "the tensor is too large for the instruction set; split the model's layer",
+        )  # fmt: skip
+    return np.array(values, np.int64)
 
 
 def column(words: Words, field: Field) -> npt.NDArray[np.int64]:
