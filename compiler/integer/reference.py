@@ -17,7 +17,7 @@ from gatewright.compiler.integer.layers import Add, Concat, Input, Layer, Multip
 from gatewright.compiler.integer.semantics.table import SEMANTICS
 from gatewright.compiler.integer.tensor import IntArray, TensorType
 
-__all__ = ["Reference"]
+__all__ = ["Reference", "checked_input"]
 
 Tensors = dict[str, npt.NDArray[np.integer]]
 
@@ -52,7 +52,7 @@ class Reference:
         Raises:
             UsageError: GW0101 on a missing input, GW0102 on a wrong shape, GW0103 on a value outside the type.
         """
-        fed = {layer.name: _checked(layer, inputs) for layer in self.graph.inputs}
+        fed = {layer.name: checked_input(layer, inputs) for layer in self.graph.inputs}
         counts = {array.shape[0] // layer.output.shape[0] for layer, array in _paired(self.graph, fed)}
         if len(counts) > 1:
             raise UsageError("GW0102", "inputs", f"the inputs hold different numbers of samples: {sorted(counts)}",
@@ -92,7 +92,12 @@ def _paired(graph: IntegerGraph, fed: Mapping[str, IntArray]) -> list[tuple[Inpu
     return [(layer, fed[layer.name]) for layer in graph.inputs if layer.output.shape]
 
 
-def _checked(layer: Input, inputs: Mapping[str, npt.NDArray[np.integer]]) -> IntArray:
+def checked_input(layer: Input, inputs: Mapping[str, npt.NDArray[np.generic]]) -> IntArray:
+    """The array of one input, in the declared shape or with a leading axis k times the declared batch.
+
+    Raises:
+        UsageError: GW0101 when it is missing, GW0102 on a wrong shape, GW0103 on a value outside the type.
+    """
     kind, name = layer.output, layer.name
     if name not in inputs:
         raise UsageError("GW0101", name, "no array of this name was given", f"the file must hold an array {name!r}")

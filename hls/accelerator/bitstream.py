@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
+from gatewright.compiler.errors import ConstraintError, UsageError
 from gatewright.hls.accelerator.verilog import copy_library, parameters, write_accelerator
 from gatewright.hls.lattice.board import BoardDesign, clocks_per_bit, constraint_text, led_levels
 from gatewright.hls.lattice.clocking import Clock, clock_of
@@ -17,7 +18,7 @@ from gatewright.schedules.accelerator.spec import Spec
 __all__ = ["LINK_FILE", "MEMORY_LATENCY_CYCLES", "build_accelerator_bitstream", "write_board"]
 
 LINK_FILE = "link.json"
-"""What a host has to know of the board: ``baud``, ``word_bytes``, ``memory_bytes``."""
+"""What a host has to know of the board: ``baud``, ``memory_bytes``."""
 MEMORY_LATENCY_CYCLES = 3
 """From a request to the word, of the main memory on the board (``gw_main_memory``)."""
 # Multipliers and memories lie in a few rows of the device. With hard multipliers in the array, or with the placer and
@@ -45,9 +46,18 @@ def write_board(
         memory_bytes: of the main memory, whole words.
 
     Raises:
-        UsageError: GW4310 when the RTL does not cover the spec, GW0405 when the clock, GW0406 when the baud rate
-            cannot be made.
+        UsageError: GW4310 when the RTL does not cover the spec, GW4316 when the device is no ECP5, GW0405 when the
+            clock, GW0406 when the baud rate cannot be made.
+        ConstraintError: GW4317 when the device has too little block memory.
+        ValueError: the main memory has no whole words, or none.
     """
+    if memory_bytes <= 0 or memory_bytes % spec.matrix.columns:
+        raise ValueError(f"a main memory of {memory_bytes} bytes")
+    if site.device.family != "ecp5":
+        raise UsageError(
+            "GW4316", site.name, "an accelerator's board is made for an ECP5 alone", "choose ulx3s-85f, say"
+        )  # fmt: skip
+    _check_memories(spec, site, memory_bytes)
     sources = list(write_accelerator(spec, directory))[:-1]  # the top of its own stays out
     rtl = directory / "rtl"
     sources += copy_library(_LIBRARY, rtl)
@@ -59,10 +69,23 @@ def write_board(
     if board is not None:
         constraints = "top.lpf"
         (rtl / constraints).write_text(constraint_text(site, clock, False, False), encoding="utf-8")
-    link = {"baud": baud, "word_bytes": spec.matrix.columns, "memory_bytes": memory_bytes}
+    link = {"baud": baud, "memory_bytes": memory_bytes}
     (directory / LINK_FILE).write_text(json.dumps(link, indent=1) + "\n", encoding="utf-8")
     note = board.note if board is not None else ""
     return BoardDesign(site.name, (*sources, "top.v"), constraints, clock.mhz, baud, note)
+
+
+def _check_memories(spec: Spec, site: Site, memory_bytes: int) -> None:
+    """Refuse what cannot fit before Yosys and nextpnr take minutes to find out."""
+    pads = spec.scratchpads
+    # Every lane of the vector unit has the constants for itself.
+    local = sum(pad.bytes * (spec.matrix.columns if name == "constant" else 1) for name, pad in pads)
+    there = site.device.resources.ebr * site.device.ebr_kbit * 128
+    if local + memory_bytes > there:
+        raise ConstraintError(
+            "GW4317", site.name, f"block memory holds {there:,} bytes; the network needs {memory_bytes:,} and the "
+            f"scratchpads {local:,}", "choose a larger device", "choose smaller scratchpads, or a smaller network",
+        )  # fmt: skip
 
 
 def _top(spec: Spec, site: Site, clock: Clock, clocks: int, memory_bytes: int) -> str:
@@ -77,7 +100,7 @@ def _top(spec: Spec, site: Site, clock: Clock, clocks: int, memory_bytes: int) -
     ports += ["input  wire button"] if button is not None else []
     ports += [f"output wire led_{i}" for i in range(len(leds))]
     pressed = "1'b0" if button is None else "!button" if button.active_low else "button"
-    numbers = {**parameters(spec), "LOGIC": 1 if site.device.family == "ecp5" else 0}
+    numbers = {**parameters(spec), "LOGIC": 1}
     given = ", ".join(f".{key}({value})" for key, value in numbers.items())
     wires = [
         f"    wire {port}_valid, {port}_response; wire [31:0] {port}_address;" for port in ("fetch", "read", "write")
@@ -156,6 +179,6 @@ def build_accelerator_bitstream(
     """
     made = write_board(spec, directory, site, clock_mhz=clock_mhz, memory_bytes=memory_bytes)
     return build_board(
-        made, directory, site, seeds, progress=progress, options=_NEXTPNR if site.device.family == "ecp5" else (),
+        made, directory, site, seeds, progress=progress, options=_NEXTPNR,
         timeout_s=timeout_s,
     )  # fmt: skip

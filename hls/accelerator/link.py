@@ -38,16 +38,28 @@ class AcceleratorLink:
         self._line, self.word_bytes, self.memory_bytes = line, word_bytes, memory_bytes
 
     def write(self, address: int, data: bytes) -> None:
-        """Put ``data`` at ``address``."""
+        """Put ``data`` at ``address``.
+
+        Raises:
+            ValueError: that are no whole words of the memory.
+        """
         self._line.send(self._command(_WRITE, address, len(data)) + data)
 
     def read(self, address: int, size: int) -> npt.NDArray[np.uint8]:
-        """(size,) bytes from ``address`` on."""
+        """(size,) bytes from ``address`` on.
+
+        Raises:
+            ValueError: that are no whole words of the memory.
+        """
         self._line.send(self._command(_READ, address, size))
         return np.frombuffer(self._line.receive(size), np.uint8)
 
     def run(self, address: int) -> tuple[int, bool]:
-        """Run the program at ``address``: its cycles, modulo 2**31, and whether it met an unknown opcode."""
+        """Run the program at ``address``: its cycles, modulo 2**31, and whether it met an unknown opcode.
+
+        Raises:
+            ValueError: that is no word of the memory.
+        """
         self._line.send(self._command(_RUN, address, 0))
         status = int.from_bytes(self._line.receive(self.word_bytes), "little")
         return status & (_FAULT - 1), bool(status & _FAULT)

@@ -49,7 +49,8 @@ class UartNetwork:
         UsageError: GW0406 when the host cannot set the baud rate.
     """
 
-    def __init__(self, device: str, directory: Path, baud: int | None = None, timeout_s: float = 10) -> None:
+    def __init__(self, device: str, directory: Path | str, baud: int | None = None, timeout_s: float = 10) -> None:
+        directory = Path(directory)
         design = json.loads((directory / "design.json").read_text(encoding="utf-8"))
         self.inputs: list[dict[str, Any]] = design["inputs"]
         self.outputs: list[dict[str, Any]] = design["outputs"]
@@ -84,7 +85,8 @@ class UartNetwork:
 
         Raises:
             UsageError: GW0101 on a missing input, GW0102 on a wrong shape.
-            ToolError: GW5034 when the network falls silent, GW5035 when it says what no network says.
+            ToolError: GW5034 when the network falls silent, GW5035 when it says what no network says, GW5036 when the
+                device has gone.
         """
         fed = all_physical(self.inputs, inputs)
         samples = fed[0].shape[0]

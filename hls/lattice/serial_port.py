@@ -63,55 +63,77 @@ class SerialPort:
         readable, writable, _ = select.select([self._fd], [self._fd] if sending else [], [], _POLL_S)
         return bool(readable), bool(writable)
 
-    def read(self) -> bytes:
-        """What has come, up to 4096 bytes."""
-        return os.read(self._fd, 4096)
+    def read(self, most: int = 4096) -> bytes:
+        """What has come, up to ``most`` bytes; after :meth:`ready` said so.
+
+        Raises:
+            ToolError: GW5036 when the device has gone.
+        """
+        try:
+            data = os.read(self._fd, most)
+        except BlockingIOError:
+            return b""
+        except OSError as error:
+            raise self._gone(error.strerror or "it cannot be read") from None
+        if not data:
+            raise self._gone("it was hung up")
+        return data
 
     def write(self, data: bytes | memoryview) -> int:
-        """Write what there is room for; returns how many bytes that was."""
-        return os.write(self._fd, data)
+        """Write what there is room for; returns how many bytes that was.
+
+        Raises:
+            ToolError: GW5036 when the device has gone.
+        """
+        try:
+            return os.write(self._fd, data)
+        except BlockingIOError:
+            return 0
+        except OSError as error:
+            raise self._gone(error.strerror or "it cannot be written") from None
 
     def send(self, data: bytes) -> None:
         """Write everything.
 
         Raises:
-            ToolError: GW5034 when the device takes nothing for ``timeout_s``.
+            ToolError: GW5034 when the device takes nothing for ``timeout_s``, GW5036 when it has gone.
         """
         left, last = memoryview(data), time.monotonic()
         while left:
-            if self.ready(sending=True)[1]:
-                left, last = left[self.write(left) :], time.monotonic()
+            if select.select([], [self._fd], [], _POLL_S)[1]:
+                written = self.write(left)
+                left, last = left[written:], time.monotonic() if written else last
             self.check_silence(last, f"{len(left)} bytes could not be sent")
 
-    def receive(self, count: int, timeout_s: float | None = None) -> bytes:
+    def receive(self, count: int) -> bytes:
         """Exactly so many bytes.
 
-        Args:
-            count: how many.
-            timeout_s: of silence; the port's own if None.
-
         Raises:
-            ToolError: GW5034 when fewer come.
+            ToolError: GW5034 when fewer come, GW5036 when the device has gone.
         """
         data, last = b"", time.monotonic()
         while len(data) < count:
             if self.ready(sending=False)[0]:
-                data, last = data + os.read(self._fd, count - len(data)), time.monotonic()
-            self.check_silence(last, f"{count - len(data)} of {count} bytes are missing", timeout_s)
+                data, last = data + self.read(count - len(data)), time.monotonic()
+            self.check_silence(last, f"{count - len(data)} of {count} bytes are missing")
         return data
 
-    def check_silence(self, last: float, what: str, timeout_s: float | None = None) -> None:
+    def check_silence(self, last: float, what: str) -> None:
         """See that ``time.monotonic() - last`` is below the time after which the other end counts as hung.
 
         Raises:
             ToolError: GW5034, saying ``what``.
         """
-        limit = self.timeout_s if timeout_s is None else timeout_s
-        if time.monotonic() - last > limit:
+        if time.monotonic() - last > self.timeout_s:
             raise ToolError(
-                "GW5034", self.device, f"nothing came for {limit:g} s; {what}",
-                "check that this bitstream is on the board", "restart",
+                "GW5034", self.device, f"nothing happened for {self.timeout_s:g} s; {what}",
+                "check that this bitstream is on the board", "open it again, which restarts it",
             )  # fmt: skip
+
+    def _gone(self, reason: str) -> ToolError:
+        return ToolError(
+            "GW5036", self.device, f"the device has gone: {reason}", "connect it, and open it again"
+        )  # fmt: skip
 
     def close(self) -> None:
         """Close the device."""

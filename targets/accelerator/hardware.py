@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from gatewright.compiler.errors import MismatchError
+from gatewright.compiler.errors import MismatchError, UsageError
 from gatewright.schedules.accelerator.serialization import Package
 from gatewright.schedules.accelerator.timing.event import simulate
 from gatewright.targets.accelerator.machine.board import memory_needed
@@ -29,7 +29,8 @@ def build_hardware(package: Package, options: Mapping[str, Any], digest: str, di
     """Build what ``options`` ask for and write down what was measured.
 
     Raises:
-        UsageError: GW4310 when there is no RTL of the spec, GW4311 on a bad liberty file, GW0404 on an unknown board.
+        UsageError: GW4310 when there is no RTL of the spec, GW4311 on a bad liberty file, GW0404 on an unknown board,
+            GW4316 on one without an ECP5, GW4318 when the accelerator has nothing to do.
         MismatchError: GW7020 when the RTL computes other bytes than the functional machine.
         ToolError, ConstraintError: of Verilator, Yosys and nextpnr.
     """
@@ -85,6 +86,10 @@ def _placed(package: Package, options: Mapping[str, Any], folder: Path) -> dict[
     from gatewright.schedules.stream.resources import RESOURCES
 
     site = resolve(options["board"])
+    if not package.program.runs:
+        raise UsageError(
+            "GW4318", package.spec.name, "no layer of this model runs on the accelerator", "leave sim.board out"
+        )  # fmt: skip
     folder.mkdir()
     needed = memory_needed(package)
     made = build_accelerator_bitstream(

@@ -9,7 +9,10 @@ from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
+from pydantic import BaseModel, ConfigDict, ValidationError
 
+from gatewright.compiler.errors import TargetError, UsageError
+from gatewright.compiler.integer.reference import checked_input
 from gatewright.hls.accelerator.bitstream import LINK_FILE
 from gatewright.hls.accelerator.link import AcceleratorLink
 from gatewright.hls.lattice.serial_port import SerialPort
@@ -18,6 +21,13 @@ from gatewright.targets.accelerator.machine.board import BoardExecutor
 from gatewright.targets.accelerator.machine.network import Network
 
 __all__ = ["BoardNetwork"]
+
+
+class _Link(BaseModel):
+    model_config = ConfigDict(strict=True, extra="forbid")
+
+    baud: int
+    memory_bytes: int
 
 
 class BoardNetwork:
@@ -33,17 +43,21 @@ class BoardNetwork:
 
     Raises:
         ToolError: GW5033 when the device cannot be opened.
-        UsageError: GW0406 when the host cannot set the baud rate, GW4314 when the board is one for a smaller network.
-        TargetError: GW4309 when a file of the artefact is missing or damaged.
+        UsageError: GW0406 when the host cannot set the baud rate.
+        TargetError: GW4309 when a file of the artefact is missing or damaged, GW4319 when that is the board's.
     """
 
-    def __init__(self, device: str, directory: Path, timeout_s: float = 10) -> None:
-        package = load_package(directory)
-        link = json.loads((directory / "board" / LINK_FILE).read_text(encoding="utf-8"))
+    def __init__(self, device: str, directory: Path | str, timeout_s: float = 10) -> None:
+        package = load_package(Path(directory))
+        link = _read_link(Path(directory) / "board" / LINK_FILE)
         self._network = Network(package)
-        self._port = SerialPort(device, link["baud"], timeout_s)
-        there = AcceleratorLink(self._port, link["word_bytes"], link["memory_bytes"])
-        self._executor = BoardExecutor(there, package)
+        self._port = SerialPort(device, link.baud, timeout_s)
+        try:
+            there = AcceleratorLink(self._port, package.spec.matrix.columns, link.memory_bytes)
+            self._executor = BoardExecutor(there, package)
+        except BaseException:
+            self.close()
+            raise
         self.cycles = self._executor.cycles
 
     def run(self, inputs: Mapping[str, npt.NDArray[np.generic]]) -> dict[str, npt.NDArray[np.integer[Any]]]:
@@ -52,10 +66,18 @@ class BoardNetwork:
         After an error open the board again: that restarts its end of the line.
 
         Raises:
-            ToolError: GW5034 when the board falls silent.
+            UsageError: GW0101 on a missing input, GW0102 on a wrong shape, GW0103 on values its type does not have.
+            ToolError: GW5034 when the board falls silent, GW5036 when the device has gone.
             TargetError: GW4315 when the accelerator met an instruction that it does not know.
         """
-        return self._network.run(inputs, self._executor)
+        fed = {layer.name: checked_input(layer, inputs) for layer in self._network.graph.inputs}
+        for layer in self._network.graph.inputs:
+            if fed[layer.name].shape != layer.output.shape:
+                raise UsageError(
+                    "GW0102", layer.name, f"the array has shape {fed[layer.name].shape}, the graph wants "
+                    f"{layer.output.shape}", "give one sample at a time",
+                )  # fmt: skip
+        return self._network.run(fed, self._executor)
 
     def close(self) -> None:
         """Close the device."""
@@ -66,3 +88,14 @@ class BoardNetwork:
 
     def __exit__(self, *reason: object) -> None:
         self.close()
+
+
+def _read_link(path: Path) -> _Link:
+    try:
+        return _Link.model_validate(json.loads(path.read_text("utf-8")))
+    except (OSError, ValueError, ValidationError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not what gatewright writes"
+        raise TargetError(
+            "GW4319", str(path), f"what a host has to know of the board cannot be read: {reason}",
+            "build the artefact with --set sim.board=...",
+        ) from None  # fmt: skip

@@ -7,7 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gatewright.hls.accelerator.bitstream import MEMORY_LATENCY_CYCLES
+from gatewright.compiler.errors import ConstraintError, UsageError
+from gatewright.hls.accelerator.bitstream import MEMORY_LATENCY_CYCLES, write_board
+from gatewright.hls.lattice.database import resolve
 from gatewright.schedules.accelerator.isa.encoding import decode, encode
 from gatewright.targets.accelerator.database import shipped
 from tests.accelerator.board_link import simulated_board
@@ -41,3 +43,14 @@ def test_a_host_fills_runs_and_reads_the_accelerator(name: str, tmp_path: Path) 
     link.write(PROGRAM, unknown.astype("<u4").tobytes())
     assert link.run(PROGRAM)[1]
     line.close()
+
+
+@pytest.mark.parametrize(
+    ("site", "memory_bytes", "error", "text"),
+    [("icebreaker", 1 << 14, UsageError, r"GW4316 .*ECP5"), ("ulx3s-85f", 9 << 15, ConstraintError, "GW4317 .*479,232"),
+     ("ulx3s-85f", 100, ValueError, "100 bytes"), ("ulx3s-85f", 0, ValueError, "0 bytes")],
+)  # fmt: skip
+def test_boards_that_cannot_be(site: str, memory_bytes: int, error: type[Exception], text: str, tmp_path: Path) -> None:
+    with pytest.raises(error, match=text):
+        write_board(shipped()["systolic-8x8-ws"], tmp_path, resolve(site), memory_bytes=memory_bytes)
+    assert not list(tmp_path.iterdir())

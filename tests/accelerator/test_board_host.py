@@ -107,19 +107,22 @@ def test_networks_run_again_and_again(side: int, seed: int, layers: int) -> None
     assert board.runs == len(executor.cycles) == 3 * len(package.program.runs)
 
 
-def test_only_what_changed_is_sent(tmp_path: Path) -> None:
-    folder = built(random_graph(GRAPH, layers=6, max_bits=8), tmp_path / "a")
-    package = load_package(folder)
-    board = Board(package.spec, memory_needed(package))
+@pytest.mark.parametrize(("seed", "runs"), [(GRAPH, 1), (0, 2), (7, 2)])
+def test_only_what_changed_is_sent(seed: int, runs: int) -> None:
+    graph = random_graph(seed, layers=6, max_bits=8)
+    package = package_of(SPEC, graph)
+    assert len(package.program.runs) == runs
+    board = Board(SPEC, memory_needed(package))
     network, executor = Network(package), BoardExecutor(link_to(board, package), package)
-    inputs = random_inputs(package.graph, 1)
+    inputs = random_inputs(graph, 1)
     network.run(inputs, executor)
-    first = board.written
-    sizes = {name: there.storage.size_bytes for name, there in package.program.tensors.items()}
-    assert first > len(package.constants) > 0
-    assert 0 < board.read < sum(sizes.values())
-    network.run(random_inputs(package.graph, 2), executor)
-    assert 0 < board.written - first <= sum(sizes[layer.name] for layer in package.graph.inputs) + 8
+    programs = sum(run.words.nbytes for run in package.program.runs)
+    first, read = board.written, board.read
+    assert first >= len(package.constants) + programs
+    sizes = {name: -(-there.storage.size_bytes // 8) * 8 for name, there in package.program.tensors.items()}
+    assert 0 < read <= sum(sizes[name] for name in sizes if name not in {layer.name for layer in graph.inputs})
+    network.run(random_inputs(graph, 2), executor)
+    assert 0 < board.written - first < programs and board.read == 2 * read
 
 
 def test_a_network_too_large_for_the_board() -> None:
@@ -145,38 +148,85 @@ def test_words_of_the_memory() -> None:
             link.read(address, size)
 
 
-@pytest.mark.parametrize("silent", [False, True])
-def test_a_built_network_over_a_serial_device(tmp_path: Path, silent: bool) -> None:
-    graph = random_graph(GRAPH, layers=6, max_bits=8)
-    folder = built(graph, tmp_path / "a")
-    package = load_package(folder)
-    (folder / "board").mkdir()
-    link = {"baud": 115_200, "word_bytes": package.spec.matrix.columns, "memory_bytes": memory_needed(package)}
-    (folder / "board" / LINK_FILE).write_text(json.dumps(link))
-    master, slave = pty.openpty()
-    tty.setraw(slave)
-    board, ended = Board(package.spec, memory_needed(package)), threading.Event()
+class Serial:
+    """An artefact with a board, and a device that plays it in a thread."""
 
-    def play() -> None:
-        while not ended.is_set():
-            board.send(os.read(master, 4096))
-            if board.answer and not silent:
-                os.write(master, board.receive(len(board.answer)))
+    def __init__(self, folder: Path, *, silent: bool = False) -> None:
+        self.graph = random_graph(GRAPH, layers=6, max_bits=8)
+        self.folder = built(self.graph, folder)
+        package = load_package(self.folder)
+        self.runs = len(package.program.runs)
+        (self.folder / "board").mkdir()
+        link = {"baud": 115_200, "memory_bytes": memory_needed(package)}
+        (self.folder / "board" / LINK_FILE).write_text(json.dumps(link))
+        self._master, self._slave = pty.openpty()
+        tty.setraw(self._slave)
+        self.device = os.ttyname(self._slave)
+        self._board, self._silent, self._ended = Board(package.spec, memory_needed(package)), silent, False
+        self._thread = threading.Thread(target=self._play, daemon=True)
+        self._thread.start()
 
-    thread = threading.Thread(target=play, daemon=True)
-    thread.start()
-    inputs = random_inputs(graph, 3)
-    with BoardNetwork(os.ttyname(slave), folder, timeout_s=0.5 if silent else 10) as network:
-        if silent:
-            with pytest.raises(ToolError, match=r"GW5034 .* bytes are missing"):
-                network.run(inputs)
-        else:
+    def _play(self) -> None:
+        while not self._ended:
+            self._board.send(os.read(self._master, 4096))
+            if self._board.answer and not self._silent:
+                os.write(self._master, self._board.receive(len(self._board.answer)))
+
+    def end(self) -> None:
+        """Unplug it."""
+        self._ended = True
+        os.write(self._slave, bytes(1))
+        self._thread.join(5)
+        os.close(self._slave)
+        os.close(self._master)
+
+
+@pytest.mark.parametrize("kind", [Path, str])
+def test_a_built_network_over_a_serial_device(tmp_path: Path, kind: type[Path | str]) -> None:
+    serial = Serial(tmp_path / "a")
+    with BoardNetwork(serial.device, kind(serial.folder)) as network:
+        for sample in (3, 4):
+            inputs = random_inputs(serial.graph, sample)
             got = network.run(inputs)
-            for name, want in Reference(graph).run(inputs).items():
+            for name, want in Reference(serial.graph).run(inputs).items():
                 assert got[name].dtype == want.dtype and np.array_equal(got[name], want)
-            assert network.cycles == [1000] * len(package.program.runs)
-        ended.set()
-        os.write(slave, bytes(1))
-    thread.join(5)
-    os.close(slave)
-    os.close(master)
+        assert network.cycles == [1000] * 2 * serial.runs
+        name = serial.graph.inputs[0].name
+        for code, wrong in (
+            ("GW0101", {}), ("GW0102", {name: inputs[name][..., :1]}), ("GW0103", {name: inputs[name] + 0.5}),
+            ("GW0103", {name: inputs[name].astype(np.int64) + 1000}),
+            ("GW0102", {name: np.concatenate([inputs[name]] * 2)}),
+        ):  # fmt: skip
+            with pytest.raises(UsageError, match=code):
+                network.run({**{key: inputs[key] for key in inputs if key != name}, **wrong})
+        serial.end()
+        with pytest.raises(ToolError, match=r"GW5036 .* has gone"):
+            network.run(inputs)
+
+
+def test_a_silent_board(tmp_path: Path) -> None:
+    serial = Serial(tmp_path / "a", silent=True)
+    with BoardNetwork(serial.device, serial.folder, timeout_s=0.5) as network:
+        with pytest.raises(ToolError, match=r"GW5034 .* bytes are missing"):
+            network.run(random_inputs(serial.graph, 3))
+        serial.end()
+
+
+@pytest.mark.parametrize("text", [None, "{", "[]", "{}", '{"baud": "fast", "memory_bytes": 9}'])
+def test_damaged_descriptions_of_boards(tmp_path: Path, text: str | None) -> None:
+    serial = Serial(tmp_path / "a")
+    link = serial.folder / "board" / LINK_FILE
+    link.unlink() if text is None else link.write_text(text)
+    with pytest.raises(TargetError, match=r"GW4319 .*link\.json"):
+        BoardNetwork(serial.device, serial.folder)
+    serial.end()
+
+
+def test_a_board_that_is_too_small_stays_free(tmp_path: Path) -> None:
+    serial = Serial(tmp_path / "a")
+    (serial.folder / "board" / LINK_FILE).write_text('{"baud": 115200, "memory_bytes": 64}')
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    with pytest.raises(UsageError, match="GW4314"):
+        BoardNetwork(serial.device, serial.folder)
+    assert len(list(Path("/proc/self/fd").iterdir())) == before
+    serial.end()

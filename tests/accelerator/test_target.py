@@ -165,3 +165,6 @@ def test_a_board_has_memory_for_the_network(tmp_path: Path, monkeypatch: pytest.
     }  # fmt: skip
     measured = json.loads((tmp_path / "a" / "measured.json").read_text())
     assert measured == {"clock_mhz": 51.23, "lut": 5, "ebr": 7}
+    (tmp_path / "b").mkdir()
+    with pytest.raises(UsageError, match=r"GW4318 .* no layer"):
+        target.build(target.plan(model_of(random_graph(1, layers=2)), options), tmp_path / "b")

@@ -108,7 +108,7 @@ def test_products_of_cells(tmp_path: Path, a: int, a_signed: int, b: int, style:
     assert holds(tmp_path, library(*MULTIPLIER) + product_claims(style), 5, given, cells)
 
 
-@pytest.mark.parametrize(("a", "a_signed", "b"), [(5, 1, 5), (4, 0, 6)])
+@pytest.mark.parametrize(("a", "a_signed", "b"), [(5, 1, 5), (4, 0, 6), (3, 1, 9)])
 def test_a_product_of_cells_in_one_cycle(tmp_path: Path, a: int, a_signed: int, b: int) -> None:
     text = library("gw_ccu2c_multiplier") + CELLS
     assert holds(tmp_path, text, 3, {"A": a, "A_SIGNED": a_signed, "B": b}, "ecp5")

@@ -22,7 +22,7 @@ module gw_vector_lane (
     input  wire signed [31:0] multiplier,     // cycle 3
     input  wire               second,         // cycle 6: the operand is b
     input  wire signed [63:0] addend,         // cycle 6
-    input  wire [5:0]         shift,          // cycle 6
+    input  wire [5:0]         shift,          // cycle 6, used in the next
     input  wire               round_half,     // add half of what is shifted out
     input  wire signed [15:0] result_zero,
     input  wire signed [15:0] low,

@@ -22,7 +22,7 @@ MNEMONICS: Mapping[int, str] = {code: name for name, code in OPCODES.items()}
 """Opcode -> mnemonic."""
 
 
-class Columns(dict[str, npt.NDArray[np.int64]]):
+class Columns(Mapping[str, npt.NDArray[np.int64]]):
     """Field -> its values in many instructions of a kind, (n,) int64. A field is decoded when it is first asked for.
 
     Args:
@@ -31,12 +31,19 @@ class Columns(dict[str, npt.NDArray[np.int64]]):
     """
 
     def __init__(self, mnemonic: str, words: Words) -> None:
-        super().__init__()
         self._fields, self._words = FIELDS[mnemonic], words
+        self._decoded: dict[str, npt.NDArray[np.int64]] = {}
 
-    def __missing__(self, name: str) -> npt.NDArray[np.int64]:
-        self[name] = column(self._words, self._fields[name])
-        return self[name]
+    def __getitem__(self, name: str) -> npt.NDArray[np.int64]:
+        if name not in self._decoded:
+            self._decoded[name] = column(self._words, self._fields[name])
+        return self._decoded[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._fields)
+
+    def __len__(self) -> int:
+        return len(self._fields)
 
 
 class Instruction(dict[str, int]):

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from gatewright.compiler.errors import TargetError, UsageError
-from gatewright.schedules.accelerator.isa.encoding import Instruction, encode
+from gatewright.schedules.accelerator.isa.encoding import Instruction, Words, columns, encode
 from gatewright.schedules.accelerator.program import HostStep
 from gatewright.schedules.accelerator.serialization import Package
 from gatewright.schedules.accelerator.spec import Spec
@@ -21,23 +21,28 @@ if TYPE_CHECKING:
 __all__ = ["BoardExecutor", "memory_needed"]
 
 _Span = tuple[int, int]
+_LIMITS = np.minimum, np.maximum
 
 
 def memory_needed(package: Package) -> int:
-    """Bytes of main memory: the network's data, and behind them its longest program."""
-    return _program_address(package) + max((run.words.nbytes for run in package.program.runs), default=0)
+    """Bytes of main memory: the network's data, and behind them the programs of all its runs."""
+    return _program_addresses(package)[-1]
 
 
-def _program_address(package: Package) -> int:
+def _program_addresses(package: Package) -> list[int]:
+    """Where the programs of the runs begin, and where the last one ends."""
     word = package.spec.matrix.columns
-    return -(-package.program.dram_bytes // word) * word
+    addresses = [-(-package.program.dram_bytes // word) * word]
+    for run in package.program.runs:
+        addresses.append(addresses[-1] + run.words.nbytes)
+    return addresses
 
 
 class BoardExecutor:
     """An executor for :class:`~gatewright.targets.accelerator.machine.network.Network`.
 
     Over the line go constants and programs once, tensors that the host has made before a run where they differ from
-    what is there, and back those that it reads.
+    what is there, and back those of the run that it reads.
 
     Args:
         link: to the accelerator.
@@ -59,15 +64,18 @@ class BoardExecutor:
             )  # fmt: skip
         self.cycles: list[int] = []
         self._link = link
-        self._program_address = _program_address(package)
-        self._program = b""
-        self._fetched = _spans(package, _read_by_host(package))
+        self._addresses = _program_addresses(package)
+        self._data_bytes = self._addresses[0]
+        self._programs: list[bytes] = [b""] * len(package.program.runs)
+        self._stored = [self._mask(_stores(run.words)) for run in package.program.runs]
+        read = _spans(package, _read_by_host(package))
+        self._fetched = [[(low, high) for low, high in read if stored[low:high].any()] for stored in self._stored]
         self._sent = [self._mask(_spans(package, names)) for names in _made_before_runs(package)]
         if self._sent:
             self._sent[0] |= self._mask([(0, len(package.constants))])
         # What the memory holds, where that is known: a program writes more than the host reads.
-        self._there = np.zeros(self._program_address, np.uint8)
-        self._known = np.zeros(self._program_address, bool)
+        self._there = np.zeros(self._data_bytes, np.uint8)
+        self._known = np.zeros(self._data_bytes, bool)
         # The inference that goes on: its DRAM, and the number of its next run.
         self._dram: npt.NDArray[np.uint8] | None = None
         self._run = 0
@@ -80,36 +88,37 @@ class BoardExecutor:
         """
         if memories.dram is not self._dram:
             self._dram, self._run = memories.dram, 0
-        dram = np.zeros(self._program_address, np.uint8)
-        dram[: len(memories.dram)] = memories.dram
-        for first, end in self._words(self._sent[self._run] & ~(self._known & (self._there == dram))):
-            # Unknown until all of it is there: a line may break.
-            self._known[first:end] = False
-            self._link.write(first, dram[first:end].tobytes())
-            self._there[first:end], self._known[first:end] = dram[first:end], True
+        run, self._run = self._run, self._run + 1
+        self._send(run, memories.dram)
         program = encode(instructions).astype("<u4").tobytes()
-        if program != self._program:
-            self._program = b""
-            self._link.write(self._program_address, program)
-            self._program = program
-        for instruction in instructions:
-            if instruction.mnemonic == "store":
-                self._known[slice(*_stored(instruction))] = False
-        cycles, fault = self._link.run(self._program_address)
+        if program != self._programs[run]:
+            self._programs[run] = b""
+            self._link.write(self._addresses[run], program)
+            self._programs[run] = program
+        self._known &= ~self._stored[run]
+        cycles, fault = self._link.run(self._addresses[run])
         if fault:
             raise TargetError(
                 "GW4315", spec.name, "the accelerator met an instruction that it does not know",
                 "check that this bitstream is on the board", "check the line",
             )  # fmt: skip
         self.cycles.append(cycles)
-        self._run += 1
-        for first, end in self._fetched:
+        for first, end in self._fetched[run]:
             self._there[first:end] = self._link.read(first, end - first)
             self._known[first:end] = True
             memories.dram[first:end] = self._there[first : min(end, len(memories.dram))]
 
+    def _send(self, run: int, data: npt.NDArray[np.uint8]) -> None:
+        dram = np.zeros(self._data_bytes, np.uint8)
+        dram[: len(data)] = data
+        for first, end in self._words(self._sent[run] & ~(self._known & (self._there == dram))):
+            # Unknown until all of it is there: a line may break.
+            self._known[first:end] = False
+            self._link.write(first, dram[first:end].tobytes())
+            self._there[first:end], self._known[first:end] = dram[first:end], True
+
     def _mask(self, spans: Iterable[_Span]) -> npt.NDArray[np.bool_]:
-        mask = np.zeros(self._program_address, bool)
+        mask = np.zeros(self._data_bytes, bool)
         for first, end in spans:
             mask[first:end] = True
         return mask
@@ -122,14 +131,14 @@ class BoardExecutor:
         return list(zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True))
 
 
-def _stored(store: Instruction) -> _Span:
-    """Hull of what a store writes to DRAM."""
-    reaches = [
-        (store["rows"] - 1) * store["dram_row_stride"], (store["planes"] - 1) * store["dram_plane_stride"]
-    ]  # fmt: skip
-    low = store["dram_address"] + sum(min(reach, 0) for reach in reaches)
-    high = store["dram_address"] + sum(max(reach, 0) for reach in reaches) + store["row_bytes"]
-    return low, high
+def _stores(words: Words) -> list[_Span]:
+    """Hulls of what the stores of a program write to DRAM."""
+    for mnemonic, _, of in columns(words):
+        if mnemonic == "store":
+            reaches = (of["rows"] - 1) * of["dram_row_stride"], (of["planes"] - 1) * of["dram_plane_stride"]
+            low, high = (of["dram_address"] + sum(limit(reach, 0) for reach in reaches) for limit in _LIMITS)
+            return list(zip(low.tolist(), (high + of["row_bytes"]).tolist(), strict=True))
+    return []
 
 
 def _made_before_runs(package: Package) -> list[set[str]]:
@@ -155,7 +164,7 @@ def _read_by_host(package: Package) -> set[str]:
         if name not in found:
             found.add(name)
             left += [] if name in program.tensors else graph[name].inputs
-    return found - steps - {layer.name for layer in graph.inputs}
+    return found
 
 
 def _spans(package: Package, names: Iterable[str]) -> list[_Span]:
