@@ -21,8 +21,9 @@ LINK_FILE = "link.json"
 """What a host has to know of the board: ``baud``, ``memory_bytes``."""
 MEMORY_LATENCY_CYCLES = 3
 """From a request to the word, of the main memory on the board (``gw_main_memory``)."""
-# Multipliers and memories lie in a few rows of the device. With hard multipliers in the array, or with the placer and
-# router that nextpnr takes by default, the wires along them do not come free in hours; so the array's are logic.
+# Multipliers and memories lie in a few rows of the device. With the placer and router that nextpnr takes by default the
+# wires along them did not come free in hours, with hard multipliers in an 8x8 array not in half an hour either: the
+# array's are logic.
 _NEXTPNR = ("--placer", "static", "--router", "router2")
 _LIBRARY = (
     "board/gw_reset", "board/gw_uart_rx", "board/gw_uart_tx", "accelerator/gw_main_memory",

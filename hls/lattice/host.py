@@ -9,13 +9,13 @@ import json
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from gatewright.compiler.errors import ToolError
-from gatewright.hls.lattice.serial_port import SerialPort
+from gatewright.hls.lattice.serial_port import PortOwner, SerialPort
 from gatewright.hls.ports import Tensors, all_physical, element_bytes, from_bytes, logical, to_bytes
 
 __all__ = ["UartNetwork", "schedule"]
@@ -35,7 +35,7 @@ def schedule(ports: Sequence[Port]) -> list[tuple[int, int]]:
     return [(i, k) for _, i, k in sorted(order)]
 
 
-class UartNetwork:
+class UartNetwork(PortOwner):
     """A network behind a serial device.
 
     Args:
@@ -56,23 +56,13 @@ class UartNetwork:
         self.outputs: list[dict[str, Any]] = design["outputs"]
         if baud is None:
             baud = int(json.loads((directory / "board.json").read_text(encoding="utf-8"))["baud"])
-        self._port = SerialPort(device, baud, timeout_s)
+        super().__init__(SerialPort(device, baud, timeout_s))
         self._credit = _FIFO
 
     def restart(self) -> None:
         """Throw away what is on its way and restart the network."""
         self._port.restart()
         self._credit = _FIFO
-
-    def close(self) -> None:
-        """Close the device."""
-        self._port.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *reason: object) -> None:
-        self.close()
 
     def run(self, inputs: Mapping[str, npt.NDArray[np.integer[Any]]]) -> Tensors:
         """Integers in, integers out, as the C simulation does it.

@@ -11,7 +11,7 @@ from typing import Self
 
 from gatewright.compiler.errors import ToolError, UsageError
 
-__all__ = ["SerialPort"]
+__all__ = ["PortOwner", "SerialPort"]
 
 _POLL_S = 0.1
 
@@ -138,6 +138,21 @@ class SerialPort:
     def close(self) -> None:
         """Close the device."""
         os.close(self._fd)
+
+
+class PortOwner:
+    """What is at the other end of a port, closed at the end of a ``with`` statement.
+
+    Args:
+        port: to it.
+    """
+
+    def __init__(self, port: SerialPort) -> None:
+        self._port = port
+
+    def close(self) -> None:
+        """Close the device."""
+        self._port.close()
 
     def __enter__(self) -> Self:
         return self

@@ -9,14 +9,11 @@ import numpy as np
 
 from gatewright.schedules.accelerator.dependence import Dependences
 from gatewright.schedules.accelerator.isa.encoding import Instruction, Words, encode
-from gatewright.schedules.accelerator.isa.fields import UNIT_OF, UNITS
+from gatewright.schedules.accelerator.isa.fields import FIRST_WAIT, UNIT_OF, UNITS
 from gatewright.schedules.accelerator.ranges import program_accesses
 from gatewright.schedules.accelerator.spec import Spec
 
 __all__ = ["Stream"]
-
-_FIRST_WAIT = 1
-"""Word of the first wait; the others follow in the order of the units."""
 
 
 class Stream:
@@ -64,5 +61,5 @@ class Stream:
                 waits[index] = tracked.all_issued()
             else:
                 waits[index] = tracked.waits(units[instruction.mnemonic], accesses[index])
-        words[:, _FIRST_WAIT : _FIRST_WAIT + len(UNITS)] = waits
+        words[:, FIRST_WAIT : FIRST_WAIT + len(UNITS)] = waits
         return words

@@ -22,7 +22,7 @@ from gatewright.targets.products import MEASURED, say, write_json
 __all__ = ["build_hardware"]
 
 _MEMORY_STEP_BYTES = 1 << 14
-"""A board's main memory holds the network's data and longest program; a multiple of this maps to whole blocks."""
+"""A board's main memory holds the network's data and programs; a multiple of this maps to whole blocks."""
 
 
 def build_hardware(package: Package, options: Mapping[str, Any], digest: str, directory: Path) -> None:

@@ -5,17 +5,18 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
 from gatewright.compiler.errors import TargetError, UsageError
 from gatewright.compiler.integer.reference import checked_input
 from gatewright.hls.accelerator.bitstream import LINK_FILE
 from gatewright.hls.accelerator.link import AcceleratorLink
-from gatewright.hls.lattice.serial_port import SerialPort
+from gatewright.hls.lattice.serial_port import PortOwner, SerialPort
+from gatewright.schedules.accelerator.documents import read_document, validate
 from gatewright.targets.accelerator.building import load_package
 from gatewright.targets.accelerator.machine.board import BoardExecutor
 from gatewright.targets.accelerator.machine.network import Network
@@ -30,7 +31,7 @@ class _Link(BaseModel):
     memory_bytes: int
 
 
-class BoardNetwork:
+class BoardNetwork(PortOwner):
     """A network on an accelerator behind a serial device.
 
     Args:
@@ -50,8 +51,8 @@ class BoardNetwork:
     def __init__(self, device: str, directory: Path | str, timeout_s: float = 10) -> None:
         package = load_package(Path(directory))
         link = _read_link(Path(directory) / "board" / LINK_FILE)
+        super().__init__(SerialPort(device, link.baud, timeout_s))
         self._network = Network(package)
-        self._port = SerialPort(device, link.baud, timeout_s)
         try:
             there = AcceleratorLink(self._port, package.spec.matrix.columns, link.memory_bytes)
             self._executor = BoardExecutor(there, package)
@@ -79,23 +80,12 @@ class BoardNetwork:
                 )  # fmt: skip
         return self._network.run(fed, self._executor)
 
-    def close(self) -> None:
-        """Close the device."""
-        self._port.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *reason: object) -> None:
-        self.close()
-
 
 def _read_link(path: Path) -> _Link:
     try:
-        return _Link.model_validate(json.loads(path.read_text("utf-8")))
-    except (OSError, ValueError, ValidationError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not what gatewright writes"
+        return validate(_Link, json.loads(read_document(path)))
+    except ValueError as error:
         raise TargetError(
-            "GW4319", str(path), f"what a host has to know of the board cannot be read: {reason}",
+            "GW4319", str(path), f"what a host has to know of the board: {error}",
             "build the artefact with --set sim.board=...",
         ) from None  # fmt: skip

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 from importlib.resources import files
 from pathlib import Path
@@ -15,7 +14,6 @@ from gatewright.schedules.accelerator.spec import Spec, read_spec
 
 LIBERTY = Path(__file__).parent / "tiny.lib"
 AREAS = {"INV": 1, "BUF": 2, "NAND2": 2, "XOR2": 4, "DFF": 8}
-needs_yosys = pytest.mark.skipif(importlib.util.find_spec("pyosys") is None, reason="pyosys is not installed")
 
 
 @pytest.fixture(scope="module")
@@ -23,7 +21,6 @@ def spec() -> Spec:
     return read_spec(Path(str(files("gatewright.targets").joinpath("accelerator", "specs", "systolic-4x4-ws.toml"))))
 
 
-@needs_yosys
 def test_registers_and_area_of_the_array(spec: Spec, tmp_path: Path) -> None:
     made = map_array(spec, LIBERTY, tmp_path)
     # A cell: x 9, weights 2 x 9, flags 2, product 18, sum 32. Skews: 10 bits for row i, 9 for column j, by i and j;
@@ -36,7 +33,6 @@ def test_registers_and_area_of_the_array(spec: Spec, tmp_path: Path) -> None:
     assert "module gw_systolic_array" in made.netlist.read_text("utf-8")
 
 
-@needs_yosys
 def test_a_library_without_flip_flop(spec: Spec, tmp_path: Path) -> None:
     text = LIBERTY.read_text("utf-8")
     library = tmp_path / "gates.lib"

@@ -41,9 +41,7 @@ def main() -> int:
         ready, inputs = prepared(arguments.model, arguments.samples, Path(name))
         package = package_of(target.plan(ready.model, {}))
         needed = memory_needed(package)
-        print(
-            f"{arguments.spec}: {needed:,} bytes of main memory: {package.program.dram_bytes:,} of data, then programs"
-        )
+        print(f"{arguments.spec}: {needed:,} bytes of main memory, of which {package.program.dram_bytes:,} data")
         start = time.perf_counter()
         link, line = simulated_board(target.spec, Path(name), -(-needed // 1024) * 1024)
         print(f"Verilator: {time.perf_counter() - start:.0f} s", flush=True)

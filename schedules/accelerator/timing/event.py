@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from gatewright.schedules.accelerator.isa.encoding import MNEMONICS, Words, malformed
-from gatewright.schedules.accelerator.isa.fields import UNIT_OF, UNITS
+from gatewright.schedules.accelerator.isa.fields import FIRST_WAIT, UNIT_OF, UNITS
 from gatewright.schedules.accelerator.program import Program
 from gatewright.schedules.accelerator.spec import Spec
 from gatewright.schedules.accelerator.timing.durations import instruction_cycles
@@ -22,10 +22,9 @@ __all__ = ["FETCH", "Timeline", "modelled_cycles", "queue_of_units", "simulate"]
 
 FETCH = len(UNITS)
 """Number of the sequencer where a cause is a unit (see :class:`Timeline`)."""
-_UNIT_OF_OPCODE = np.full(256, -1, np.int64)
-for _code, _name in MNEMONICS.items():
-    if _name in UNIT_OF:
-        _UNIT_OF_OPCODE[_code] = UNITS.index(UNIT_OF[_name])
+_UNIT_OF_OPCODE = np.array(
+    [UNITS.index(UNIT_OF[MNEMONICS[code]]) if MNEMONICS.get(code) in UNIT_OF else -1 for code in range(256)], np.int64
+)
 _NEVER = -(1 << 62)
 
 
@@ -76,7 +75,7 @@ def simulate(spec: Spec, words: Words, durations: npt.NDArray[np.int64] | None =
     queue = np.where(unit < 0, -1, np.array(queue_of_units(spec))[unit])
     control = spec.control
     fetch, refill = control.fetch_cycles, control.refill_cycles
-    counts = words[:, 1 : 1 + len(UNITS)].T.astype(np.int64)
+    counts = words[:, FIRST_WAIT : FIRST_WAIT + len(UNITS)].T.astype(np.int64)
     before, leaving, known = _predecessors(queue, counts, control.queue_depth)
     # A halt is no unit's: it needs no start.
     took = np.where(unit < 0, control.halt_cycles, took)

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from gatewright.compiler.errors import TargetError, UsageError
-from gatewright.schedules.accelerator.isa.encoding import Instruction, Words, columns, encode
+from gatewright.schedules.accelerator.isa.encoding import Instruction, Words, columns
 from gatewright.schedules.accelerator.program import HostStep
 from gatewright.schedules.accelerator.serialization import Package
 from gatewright.schedules.accelerator.spec import Spec
@@ -66,7 +66,8 @@ class BoardExecutor:
         self._link = link
         self._addresses = _program_addresses(package)
         self._data_bytes = self._addresses[0]
-        self._programs: list[bytes] = [b""] * len(package.program.runs)
+        self._programs = [run.words.astype("<u4").tobytes() for run in package.program.runs]
+        self._uploaded: set[int] = set()
         self._stored = [self._mask(_stores(run.words)) for run in package.program.runs]
         read = _spans(package, _read_by_host(package))
         self._fetched = [[(low, high) for low, high in read if stored[low:high].any()] for stored in self._stored]
@@ -81,7 +82,7 @@ class BoardExecutor:
         self._run = 0
 
     def __call__(self, spec: Spec, memories: Memories, instructions: list[Instruction]) -> None:
-        """Run a program; of DRAM only what the host reads is changed.
+        """Run the next program of the package; of DRAM only what the host reads is changed.
 
         Raises:
             TargetError: GW4315 when the accelerator met an instruction that it does not know.
@@ -90,11 +91,9 @@ class BoardExecutor:
             self._dram, self._run = memories.dram, 0
         run, self._run = self._run, self._run + 1
         self._send(run, memories.dram)
-        program = encode(instructions).astype("<u4").tobytes()
-        if program != self._programs[run]:
-            self._programs[run] = b""
-            self._link.write(self._addresses[run], program)
-            self._programs[run] = program
+        if run not in self._uploaded:
+            self._link.write(self._addresses[run], self._programs[run])
+            self._uploaded.add(run)
         self._known &= ~self._stored[run]
         cycles, fault = self._link.run(self._addresses[run])
         if fault:
